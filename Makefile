@@ -1,0 +1,34 @@
+# Valence. `make help` lists what there is.
+
+PYTHON ?= python3
+PORT   ?= 3000
+VENV   := .venv/bin
+export TORCH_INDEX
+
+data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
+
+.DEFAULT_GOAL := help
+.PHONY: help serve train test check lock
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: ## Train what changed, build the Bento and serve it (DATA=, TEST=, PORT=, TORCH_INDEX=, PYTHON=)
+	@$(PYTHON) scripts/bootstrap.py train
+	@$(VENV)/python scripts/serve.py --port $(PORT) $(data)
+
+train: ## Train and register without serving (DATA=, TEST=)
+	@$(PYTHON) scripts/bootstrap.py train
+	@PYTHONPATH=. $(VENV)/python -m training $(data)
+
+test: ## Run all tests, with coverage
+	@$(PYTHON) scripts/bootstrap.py dev
+	@scripts/test
+
+check: ## Lint, format and type-check
+	@$(PYTHON) scripts/bootstrap.py dev
+	@scripts/check
+
+lock: ## Resolve pyproject.toml into requirements/
+	@$(PYTHON) scripts/bootstrap.py dev
+	@scripts/lock

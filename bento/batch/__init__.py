@@ -1,0 +1,1 @@
+"""File scoring: the served model over a whole file, offline. Never part of the Bento."""

@@ -1,0 +1,89 @@
+"""`python -m bento.batch in.csv out.csv`: score a file with the model in production."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from bento.batch.score import InputError, Report, score_file
+from bento.cpus import available_cpus
+from bento.package import Package, PackageError, read_package
+from bento.registry import MODEL_NAME, RegistryError, resolve
+from bento.scorer import Scorer
+from bento.settings import load_settings
+
+
+def main() -> int:
+    """Run the command; the exit code is 0 when the file was written, 2 when the input is at fault."""
+    arguments = _parse()
+    console = Console(stderr=True)
+    try:
+        settings = load_settings()
+        reference = arguments.model or settings.model or f"models:/{MODEL_NAME}@production"
+        package = read_package(
+            resolve(reference, settings.registry, settings.cache_dir).path, settings.model_digest
+        )
+        report = _score(arguments.source, arguments.target, package, console)
+    except (InputError, PackageError, RegistryError, OSError) as error:
+        console.print(f"bento.batch: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 2
+    note = f", {report.unscored} of them without text and so left unscored" if report.unscored else ""
+    console.print(
+        f"{arguments.target}: {report.rows} rows{note}, scored by {package.manifest.family} {package.digest}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bento.batch",
+        description="Add sentiment, confidence and a score for each label to every row of a CSV file.",
+        epilog="Rows and columns stay as they are and in order; the output is written whole or not at all.",
+    )
+    parser.add_argument("source", type=Path, metavar="IN", help="CSV or .csv.gz, UTF-8, with a column 'text'")
+    parser.add_argument("target", type=Path, metavar="OUT", help="CSV or .csv.gz to write")
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="a package directory, models:/NAME@ALIAS or models:/NAME/VERSION "
+        f"(default: VALENCE_MODEL, else models:/{MODEL_NAME}@production)",
+    )
+    return parser.parse_args()
+
+
+def _score(source: Path, target: Path, package: Package, console: Console) -> Report:
+    scorer = Scorer(package)
+    scorer.check()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[rows]} rows"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(source.name, total=source.stat().st_size, rows=0)
+        return score_file(
+            source,
+            target,
+            scorer,
+            workers=available_cpus(),
+            on_progress=lambda read, rows: progress.update(task, completed=read, rows=rows),
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Scoring of a CSV file as a stream: memory stays flat however long the file is."""
+
+import csv
+import gzip
+import io
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bento.scorer import Scorer
+from bento.text import normalise
+
+_CHUNK_ROWS = 1024
+_MAX_CELL_BYTES = 16 << 20
+
+Row = list[str]
+
+
+class InputError(Exception):
+    """The file cannot be scored; the message names the place and the remedy."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the rows: `unscored` had no text left after normalisation, their new cells are empty."""
+
+    rows: int
+    unscored: int
+
+
+def score_file(
+    source: Path,
+    target: Path,
+    scorer: Scorer,
+    *,
+    workers: int,
+    on_progress: Callable[[int, int], None] = lambda _read, _rows: None,
+) -> Report:
+    """Add `sentiment`, `confidence` and `score_LABEL` columns to a CSV file.
+
+    Args:
+        source: UTF-8 CSV with a header and a `text` column; `.csv.gz` is read as well.
+        target: Written whole or not at all; compressed when it ends in `.gz`.
+        scorer: Loaded with one thread, as chunks of rows run side by side.
+        workers: How many chunks at a time.
+        on_progress: Called with the bytes of `source` that were read so far and the rows done.
+
+    Returns:
+        How many rows went through; all columns and the order of rows are kept.
+
+    Raises:
+        InputError: `source` is not such a file.
+        OSError: A file cannot be read or written; `target` is as it was.
+    """
+    if target.exists() and target.samefile(source):
+        raise InputError(f"{target}: would overwrite the file that is read; name another output file")
+    added = ["sentiment", "confidence", *(f"score_{label}" for label in scorer.labels)]
+    rows = unscored = 0
+    with ExitStack() as stack:
+        raw = stack.enter_context(source.open("rb"))
+        lines = _numbered_rows(stack.enter_context(_reader(raw, source)), source)
+        header = _check_header(next(lines, None), added, source)
+        text_column = header.index("text")
+        writer = csv.writer(stack.enter_context(_replacing(target)), lineterminator="\n")
+        writer.writerow(header + added)
+
+        def score_chunk(chunk: list[Row]) -> list[Row]:
+            return _score_rows(chunk, text_column, scorer)
+
+        checked = _check_rows(lines, len(header), source)
+        with ThreadPoolExecutor(workers) as pool:
+            for scored in _in_order(pool, score_chunk, _chunks(checked), workers * 2):
+                for row in scored:
+                    rows += 1
+                    unscored += not row[len(header)]
+                    writer.writerow(row)
+                on_progress(raw.tell(), rows)
+    return Report(rows, unscored)
+
+
+def _score_rows(chunk: list[Row], text_column: int, scorer: Scorer) -> list[Row]:
+    texts = [row[text_column] for row in chunk]
+    filled = [index for index, text in enumerate(texts) if normalise(text)]
+    scores = dict(zip(filled, scorer.predict([texts[index] for index in filled]), strict=True))
+    empty = [""] * (2 + len(scorer.labels))
+    return [
+        row + (_cells(scores[index], scorer.labels) if index in scores else empty)
+        for index, row in enumerate(chunk)
+    ]
+
+
+def _cells(scores: NDArray[np.float32], labels: tuple[str, ...]) -> Row:
+    best = int(np.argmax(scores))
+    return [labels[best], f"{scores[best]:.6f}", *(f"{score:.6f}" for score in scores)]
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[IO[str]]:
+    """Open a file that takes the target's place when all went well, and leaves no trace when not."""
+    staging = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    opener = gzip.open if target.suffix == ".gz" else open
+    try:
+        with opener(staging, "xt", encoding="utf-8", newline="") as file:
+            yield file
+        with staging.open("rb+") as written:
+            os.fsync(written.fileno())
+        staging.replace(target)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def _reader(raw: IO[bytes], source: Path) -> IO[str]:
+    stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if source.suffix == ".gz" else raw  # type: ignore[assignment]
+    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+
+
+def _numbered_rows(file: IO[str], source: Path) -> Iterator[tuple[int, Row]]:
+    csv.field_size_limit(_MAX_CELL_BYTES)
+    reader = csv.reader(file, strict=True)
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{source}: not UTF-8 near line {reader.line_num + 1} ({error.reason}); convert it, "
+            f"for example with: iconv -f latin1 -t utf-8 {source.name}"
+        ) from error
+    except (csv.Error, gzip.BadGzipFile, EOFError) as error:
+        raise InputError(f"{source}: not readable as CSV near line {reader.line_num + 1}: {error}") from error
+
+
+def _check_header(first: tuple[int, Row] | None, added: Iterable[str], source: Path) -> Row:
+    if first is None:
+        raise InputError(f"{source}: the file is empty; a header with a column 'text' is expected")
+    header = first[1]
+    if "text" not in header:
+        raise InputError(f"{source}: no column 'text'; its columns are {', '.join(header)}; rename one")
+    for name in header:
+        if header.count(name) > 1:
+            raise InputError(f"{source}: column '{name}' stands there twice; rename one")
+    taken = [name for name in added if name in header]
+    if taken:
+        raise InputError(f"{source}: already has {', '.join(taken)}; rename or remove what is to be added")
+    return header
+
+
+def _check_rows(lines: Iterator[tuple[int, Row]], width: int, source: Path) -> Iterator[Row]:
+    for number, row in lines:
+        if len(row) != width:
+            raise InputError(
+                f"{source}: line {number} has {len(row)} cells where the header has {width}; "
+                "put cells with commas or line ends between double quotes"
+            )
+        yield row
+
+
+def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while chunk := list(islice(rows, _CHUNK_ROWS)):
+        yield chunk
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[list[Row]], list[Row]], chunks: Iterable[list[Row]], ahead: int
+) -> Iterator[list[Row]]:
+    """Map in the pool, in order, with at most `ahead` chunks in memory."""
+    pending: deque[Future[list[Row]]] = deque()
+    for chunk in chunks:
+        pending.append(pool.submit(work, chunk))
+        if len(pending) >= ahead:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()

@@ -1,0 +1,120 @@
+"""`python -m bento.build`: put a model package and the code that serves it into one Bento.
+
+BentoML builds; this brings the package into its model store first and gives the Bento a version that says
+what is in it, so that the same package and the same code are built once.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import bentoml
+import yaml
+from bentoml.exceptions import BentoMLException, NotFound
+from rich.console import Console
+
+from bento.package import GRAPH, MANIFEST, TOKENIZER, Package, PackageError, read_package
+from bento.registry import MODEL_NAME, RegistryError, resolve
+from bento.service import PACKAGE_FOLDER
+from bento.settings import load_settings
+
+_ROOT = Path(__file__).resolve().parent.parent
+_BENTOFILE = _ROOT / "bentofile.yaml"
+
+
+def main() -> int:
+    """Run the command; the Bento's tag goes to standard output, everything else to standard error."""
+    arguments = _parse()
+    console = Console(stderr=True)
+    try:
+        settings = load_settings()
+        package = read_package(
+            resolve(arguments.model, settings.registry, settings.cache_dir).path, settings.model_digest
+        )
+        with console.status("Building the Bento"):
+            tag = build(package)
+    except (BentoMLException, PackageError, RegistryError, OSError) as error:
+        console.print(f"bento.build: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 2
+    sys.stdout.write(f"{tag}\n")
+    return 0
+
+
+def build(package: Package) -> bentoml.Tag:
+    """Build the Bento of a package, or find the one that was built of the same package and code.
+
+    Raises:
+        BentoMLException: BentoML refused.
+    """
+    model = import_package(package)
+    tag = bentoml.Tag("valence", f"{model.tag.version}-{_code_digest()[:8]}")
+    try:
+        return bentoml.get(tag).tag
+    except NotFound:
+        pass
+    built = bentoml.bentos.build_bentofile(
+        str(_BENTOFILE), version=tag.version, build_ctx=str(_ROOT), args={"model": str(model.tag)}
+    )
+    return built.tag
+
+
+def import_package(package: Package) -> bentoml.Model:
+    """Bring a package into BentoML's model store, under a version that is the start of its digest."""
+    tag = bentoml.Tag(MODEL_NAME, package.digest.removeprefix("sha256:")[:16])
+    try:
+        return bentoml.models.get(tag)
+    except NotFound:
+        pass
+    labels = {
+        "digest": package.digest.replace(":", "-"),
+        "family": package.manifest.family,
+        "run_id": package.manifest.run_id or "none",
+    }
+    with bentoml.models.create(tag, labels=labels) as model:
+        folder = Path(model.path) / PACKAGE_FOLDER
+        folder.mkdir()
+        for name, content in _files(package).items():
+            (folder / name).write_bytes(content)
+        read_package(folder, package.digest)
+    return bentoml.models.get(tag)
+
+
+def _files(package: Package) -> dict[str, bytes]:
+    return {
+        MANIFEST: (package.path / MANIFEST).read_bytes(),
+        TOKENIZER: package.tokenizer,
+        GRAPH: package.graph,
+    }
+
+
+def _code_digest() -> str:
+    """Hash what goes into the Bento beside the model."""
+    spec = yaml.safe_load(_BENTOFILE.read_text())
+    files = {_BENTOFILE, _ROOT / spec["python"]["requirements_txt"]}
+    for pattern in spec["include"]:
+        files.update(path for path in _ROOT.glob(pattern) if path.is_file())
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(os.fsencode(path.relative_to(_ROOT)) + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bento.build",
+        description="Build a Bento of a registered model and print its tag.",
+        epilog="Next: bentoml serve TAG, or bentoml containerize TAG. Bentos are kept under BENTOML_HOME.",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        default=f"models:/{MODEL_NAME}@production",
+        help="a package directory, models:/NAME@ALIAS or models:/NAME/VERSION (default: %(default)s)",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""A tiny model package, made in milliseconds, that is as real as any: what the tests of `bento` share.
+
+Its graph adds up a weight per token and label, so a text's scores follow from its words alone.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.normalizers import Lowercase
+from tokenizers.pre_tokenizers import Whitespace
+
+from bento.package import (
+    CANARIES,
+    Canary,
+    Histogram,
+    Label,
+    Limits,
+    Manifest,
+    Package,
+    Profile,
+    hash_files,
+    write_package,
+)
+from bento.scorer import load_tokenizer
+from bento.text import NORMALISER_VERSION, normalise
+
+THREE_LABELS: tuple[Label, ...] = ("negative", "neutral", "positive")
+TWO_LABELS: tuple[Label, ...] = ("negative", "positive")
+LEXICON: dict[str, dict[Label, float]] = {
+    "good": {"positive": 3.0},
+    "fantastic": {"positive": 5.0},
+    "bad": {"negative": 3.0},
+    "awful": {"negative": 5.0},
+    "table": {"neutral": 3.0},
+    "film": {},
+    "the": {},
+    "was": {},
+}
+_FIXED_TIME = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+class MakePackage(Protocol):
+    """Writes a tiny valid package; everything but the path has a default."""
+
+    def __call__(
+        self,
+        path: Path,
+        *,
+        labels: tuple[Label, ...] = THREE_LABELS,
+        max_tokens: int = 64,
+        run_id: str | None = None,
+        extra_words: Iterable[str] = (),
+    ) -> Package: ...
+
+
+def _tokenizer(max_tokens: int, words: list[str]) -> bytes:
+    vocabulary = {word: number for number, word in enumerate(["[UNK]", *words])}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))  # noqa: S106 - a token of text
+    tokenizer.normalizer = Lowercase()
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer.to_str().encode()
+
+
+def _graph(weights: NDArray[np.float64]) -> bytes:
+    """softmax(sum over tokens of mask * weights[id]); the first row of `weights` is an unknown word's."""
+    tokens = ["batch", "tokens"]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["weights", "input_ids"], ["gathered"]),
+            helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+            helper.make_node("Unsqueeze", ["mask", "last"], ["mask3"]),
+            helper.make_node("Mul", ["gathered", "mask3"], ["masked"]),
+            helper.make_node("ReduceSum", ["masked", "middle"], ["logits"], keepdims=0),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+        ],
+        "tiny",
+        [
+            helper.make_tensor_value_info("input_ids", TensorProto.INT64, tokens),
+            helper.make_tensor_value_info("attention_mask", TensorProto.INT64, tokens),
+        ],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", weights.shape[1]])],
+        [
+            numpy_helper.from_array(weights.astype(np.float32), "weights"),
+            numpy_helper.from_array(np.array([2], np.int64), "last"),
+            numpy_helper.from_array(np.array([1], np.int64), "middle"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    serialised: bytes = model.SerializeToString()
+    return serialised
+
+
+def _make_package(
+    path: Path,
+    *,
+    labels: tuple[Label, ...] = THREE_LABELS,
+    max_tokens: int = 64,
+    run_id: str | None = None,
+    extra_words: Iterable[str] = (),
+) -> Package:
+    words = [*LEXICON, *extra_words]
+    weights = np.zeros((len(words) + 1, len(labels)), np.float64)
+    for row, word in enumerate(words, start=1):
+        for label, weight in LEXICON.get(word, {}).items():
+            if label in labels:
+                weights[row, labels.index(label)] = weight
+    content = _tokenizer(max_tokens, words)
+    tokenizer = load_tokenizer(content)
+
+    def expected(text: str) -> dict[Label, float]:
+        logits = weights[tokenizer.encode(normalise(text)).ids].sum(axis=0)
+        shares = np.exp(logits - logits.max())
+        return dict(zip(labels, (shares / shares.sum()).tolist(), strict=True))
+
+    canaries = tuple(
+        Canary(text=text, scores=expected(text))
+        for text in (f"the film was {words[number % len(words)]}" for number in range(CANARIES))
+    )
+    graph = _graph(weights)
+    third = 1 / len(labels)
+    manifest = Manifest(
+        name="valence-sentiment",
+        family="lexicon",
+        labels=labels,
+        limits=Limits(max_tokens=max_tokens),
+        normaliser_version=NORMALISER_VERSION,
+        temperature=1.0,
+        created_at=_FIXED_TIME,
+        run_id=run_id,
+        data_sha256="0" * 64,
+        git_commit=None,
+        metrics={"macro_f1": 0.75, "accuracy": 0.8},
+        profile=Profile(
+            sentiment=dict.fromkeys(labels, third),
+            confidence=Histogram(bounds=(0.5, 0.8), shares=(0.2, 0.3, 0.5)),
+            input_tokens=Histogram(bounds=(8.0, 64.0), shares=(0.5, 0.4, 0.1)),
+        ),
+        canaries=canaries,
+        files=hash_files(tokenizer=content, graph=graph),
+    )
+    return write_package(path, manifest, tokenizer=content, graph=graph)
+
+
+@pytest.fixture(scope="session")
+def make_package() -> MakePackage:
+    """Return the factory: `make_package(path, labels=…, max_tokens=…, run_id=…, extra_words=…)`."""
+    return _make_package
+
+
+@pytest.fixture(scope="session")
+def package_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package with three labels, shared by the session: read it, never change it."""
+    return _make_package(tmp_path_factory.mktemp("package") / "three").path
+
+
+@pytest.fixture(scope="session")
+def two_label_package_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package that knows negative and positive only; read it, never change it."""
+    return _make_package(tmp_path_factory.mktemp("package") / "two", labels=TWO_LABELS).path

@@ -1,0 +1,148 @@
+"""A text's scores depend on the text and the package alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from bento.package import Limits, Package, PackageError, hash_files, read_package, write_package
+from bento.scorer import Scorer, plan_batches
+from bento.text import normalise
+
+WORDS = ["good", "fantastic", "bad", "awful", "table", "film", "the", "unknown", "[PAD]", "[UNK]"]
+TEXTS = st.lists(st.sampled_from(WORDS))
+
+
+@pytest.fixture(scope="module")
+def scorer(package_dir: Path) -> Scorer:
+    return Scorer(read_package(package_dir))
+
+
+def rewrite(package: Package, path: Path, *, graph: bytes | None = None, **fields: object) -> Package:
+    graph = package.graph if graph is None else graph
+    manifest = package.manifest.model_copy(
+        update={"files": hash_files(tokenizer=package.tokenizer, graph=graph), **fields}
+    )
+    return write_package(path, manifest, tokenizer=package.tokenizer, graph=graph)
+
+
+def test_scores_are_probabilities_in_the_order_of_the_labels(scorer: Scorer) -> None:
+    good, bad, table = scorer.predict(["a good film", "an awful film", "the table"])
+    assert scorer.labels == ("negative", "neutral", "positive")
+    assert [scorer.labels[int(np.argmax(scores))] for scores in (good, bad, table)] == [
+        "positive",
+        "negative",
+        "neutral",
+    ]
+    np.testing.assert_allclose(good.sum(), 1, rtol=1e-6)
+
+
+@given(st.lists(TEXTS.map(" ".join), min_size=1, max_size=12))
+def test_scores_depend_neither_on_batch_mates_nor_on_padding(scorer: Scorer, texts: list[str]) -> None:
+    together = scorer.score([scorer.encode(text) for text in texts])
+    alone = np.concatenate([scorer.score([scorer.encode(text)]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+    np.testing.assert_allclose(scorer.predict(texts, batch_tokens=7), alone, atol=1e-6)
+
+
+def test_the_text_is_normalised_first(scorer: Scorer) -> None:
+    raw = "a <b>GOOD</b>\u200b \uff46ilm"
+    assert scorer.encode(raw) == scorer.encode(normalise(raw)) == scorer.encode("a good film")
+
+
+def test_a_special_token_in_a_text_is_plain_text(scorer: Scorer) -> None:
+    assert scorer.encode("[PAD] [UNK]").ids == scorer.encode("( zzz ) ( zzz )").ids
+
+
+def test_an_empty_text_can_be_scored(scorer: Scorer) -> None:
+    assert len(scorer.encode(" <br> ")) == 0
+    np.testing.assert_allclose(scorer.predict(["", "good"])[0].sum(), 1, rtol=1e-6)
+
+
+def test_no_texts_give_no_scores(scorer: Scorer) -> None:
+    assert scorer.predict([]).shape == (0, 3)
+
+
+def test_a_long_text_is_read_to_the_limit_and_says_so(scorer: Scorer) -> None:
+    fits, too_long = scorer.encode("good " * 64), scorer.encode("good " * 65)
+    assert (len(fits), fits.truncated) == (64, False)
+    assert (len(too_long), too_long.truncated) == (64, True)
+
+
+@given(st.lists(st.integers(0, 600), max_size=60), st.integers(1, 5000))
+def test_batches_hold_each_text_once_within_the_budget(lengths: list[int], budget: int) -> None:
+    batches = list(plan_batches(lengths, budget))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= budget
+
+
+def test_canaries_prove_the_package(package_dir: Path) -> None:
+    Scorer(read_package(package_dir)).check()
+
+
+def test_a_graph_that_scores_otherwise_fails_its_canaries(
+    package_dir: Path, make_package: Callable[..., Package], tmp_path: Path
+) -> None:
+    other = make_package(tmp_path / "other", extra_words=["zzz"])
+    model = onnx.load_from_string(other.graph)
+    swap = helper.make_node("Gather", ["inverted", "order"], ["probabilities"], axis=1)
+    model.graph.node[-1].output[0] = "inverted"
+    model.graph.node.append(swap)
+    model.graph.initializer.append(helper.make_tensor("order", TensorProto.INT64, [3], [2, 1, 0]))
+    wrong = rewrite(other, tmp_path / "wrong", graph=model.SerializeToString())
+    with pytest.raises(PackageError, match=r"canary text \d+ scores .* away"):
+        Scorer(wrong).check()
+
+
+def test_another_normaliser_is_refused(package_dir: Path, tmp_path: Path) -> None:
+    package = rewrite(read_package(package_dir), tmp_path / "other", normaliser_version="0")
+    with pytest.raises(PackageError, match="made with text normaliser 0"):
+        Scorer(package)
+
+
+def test_a_tokenizer_that_cuts_elsewhere_is_refused(package_dir: Path, tmp_path: Path) -> None:
+    package = rewrite(read_package(package_dir), tmp_path / "other", limits=Limits(max_tokens=63))
+    with pytest.raises(PackageError, match="must truncate at 63 tokens"):
+        Scorer(package)
+
+
+def test_what_is_no_graph_is_refused(package_dir: Path, tmp_path: Path) -> None:
+    package = rewrite(read_package(package_dir), tmp_path / "other", graph=b"no graph")
+    with pytest.raises(PackageError, match=r"model\.onnx cannot be loaded"):
+        Scorer(package)
+
+
+def test_a_graph_with_other_inputs_is_refused(package_dir: Path, tmp_path: Path) -> None:
+    package = read_package(package_dir)
+    model = onnx.load_from_string(package.graph)
+    model.graph.output[0].name = "log_odds"
+    model.graph.node[-1].output[0] = "log_odds"
+    changed = rewrite(package, tmp_path / "other", graph=model.SerializeToString())
+    with pytest.raises(PackageError, match="not the contract"):
+        Scorer(changed)
+
+
+def test_a_graph_that_reads_other_files_is_refused(package_dir: Path, tmp_path: Path) -> None:
+    """An ONNX graph may name files that hold its weights; a package must not reach beyond itself."""
+    package = read_package(package_dir)
+    model = onnx.load_from_string(package.graph)
+    weights = next(tensor for tensor in model.graph.initializer if tensor.name == "weights")
+    (tmp_path / "aside.bin").write_bytes(weights.raw_data)
+    weights.ClearField("raw_data")
+    weights.data_location = TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value=str(tmp_path / "aside.bin"))
+    outside = rewrite(package, tmp_path / "other", graph=model.SerializeToString())
+    with pytest.raises(PackageError, match=r"model\.onnx cannot be loaded"):
+        Scorer(outside)
+
+
+def test_two_labels_stay_two(two_label_package_dir: Path) -> None:
+    scorer = Scorer(read_package(two_label_package_dir))
+    assert scorer.labels == ("negative", "positive")
+    assert scorer.predict(["good"]).shape == (1, 2)
