@@ -18,7 +18,7 @@ from rich.console import Console
 from bento.package import GRAPH, MANIFEST, TOKENIZER, Package, PackageError, read_package
 from bento.registry import MODEL_NAME, RegistryError, resolve
 from bento.service import PACKAGE_FOLDER
-from bento.settings import load_settings
+from bento.settings import SettingsError, load_settings
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BENTOFILE = _ROOT / "bentofile.yaml"
@@ -35,7 +35,7 @@ def main() -> int:
         )
         with console.status("Building the Bento"):
             tag = build(package)
-    except (BentoMLException, PackageError, RegistryError, OSError) as error:
+    except (BentoMLException, PackageError, RegistryError, SettingsError, OSError) as error:
         console.print(f"bento.build: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
     sys.stdout.write(f"{tag}\n")

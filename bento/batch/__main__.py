@@ -15,11 +15,11 @@ from rich.progress import (
 )
 
 from bento.batch.score import InputError, Report, score_file
-from bento.cpus import available_cpus
+from bento.cpus import usable_cpus
 from bento.package import Package, PackageError, read_package
 from bento.registry import MODEL_NAME, RegistryError, resolve
 from bento.scorer import Scorer
-from bento.settings import load_settings
+from bento.settings import SettingsError, load_settings
 
 
 def main() -> int:
@@ -33,7 +33,7 @@ def main() -> int:
             resolve(reference, settings.registry, settings.cache_dir).path, settings.model_digest
         )
         report = _score(arguments.source, arguments.target, package, console)
-    except (InputError, PackageError, RegistryError, OSError) as error:
+    except (InputError, PackageError, RegistryError, SettingsError, OSError) as error:
         console.print(f"bento.batch: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
     note = f", {report.unscored} of them without text and so left unscored" if report.unscored else ""
@@ -80,7 +80,7 @@ def _score(source: Path, target: Path, package: Package, console: Console) -> Re
             source,
             target,
             scorer,
-            workers=available_cpus(),
+            workers=usable_cpus(),
             on_progress=lambda read, rows: progress.update(task, completed=read, rows=rows),
         )
 
