@@ -6,6 +6,7 @@ what is in it, so that the same package and the same code are built once.
 
 import argparse
 import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -17,28 +18,33 @@ from rich.console import Console
 
 from bento.package import GRAPH, MANIFEST, TOKENIZER, Package, PackageError, read_package
 from bento.registry import MODEL_NAME, RegistryError, resolve
-from bento.service import PACKAGE_FOLDER
 from bento.settings import SettingsError, load_settings
+from bento.store import PACKAGE_FOLDER
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BENTOFILE = _ROOT / "bentofile.yaml"
 
 
 def main() -> int:
-    """Run the command; the Bento's tag goes to standard output, everything else to standard error."""
+    """Run the command; what was built goes to standard output as one line of JSON."""
     arguments = _parse()
     console = Console(stderr=True)
     try:
         settings = load_settings()
-        package = read_package(
-            resolve(arguments.model, settings.registry, settings.cache_dir).path, settings.model_digest
-        )
+        found = resolve(arguments.model, settings.registry, settings.cache_dir)
+        package = read_package(found.path, settings.model_digest)
         with console.status("Building the Bento"):
             tag = build(package)
     except (BentoMLException, PackageError, RegistryError, SettingsError, OSError) as error:
         console.print(f"bento.build: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
-    sys.stdout.write(f"{tag}\n")
+    told = {
+        "bento": str(tag),
+        "model": package.manifest.name,
+        "version": found.version,
+        "digest": package.digest,
+    }
+    sys.stdout.write(json.dumps(told) + "\n")
     return 0
 
 
@@ -104,7 +110,7 @@ def _code_digest() -> str:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bento.build",
-        description="Build a Bento of a registered model and print its tag.",
+        description="Build a Bento of a registered model and print its tag, the model and its digest as JSON.",
         epilog="Next: bentoml serve TAG, or bentoml containerize TAG. Bentos are kept under BENTOML_HOME.",
     )
     parser.add_argument(

@@ -1,6 +1,7 @@
 """`make serve`: train what changed, build the Bento, serve it, and say what to do next."""
 
 import argparse
+import json
 import os
 import signal
 import socket
@@ -36,8 +37,9 @@ def main() -> int:
     )
     if built.returncode:
         return built.returncode
-    bento = built.stdout.split()[-1]
-    return _serve(bento, arguments.port, registry, environment)
+    model = json.loads(built.stdout.splitlines()[-1])
+    environment.setdefault("VALENCE_MODEL_VERSION", model["version"])
+    return _serve(model["bento"], arguments.port, registry, environment)
 
 
 def _parse() -> argparse.Namespace:

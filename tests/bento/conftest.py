@@ -1,23 +1,35 @@
-"""A tiny model package, made in milliseconds, that is as real as any: what the tests of `bento` share.
+"""What the tests of `bento` share: a tiny model package, the API around it, a live server of it.
 
-Its graph adds up a weight per token and label, so a text's scores follow from its words alone.
+The package is made in milliseconds and as real as any. Its graph adds up a weight per token and label,
+so a text's scores follow from its words alone.
 """
 
-from collections.abc import Iterable
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import httpx
 import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import Whitespace
 
+from bento.api import create_app
 from bento.package import (
     CANARIES,
     Canary,
@@ -30,7 +42,9 @@ from bento.package import (
     hash_files,
     write_package,
 )
+from bento.registry import Resolved
 from bento.scorer import load_tokenizer
+from bento.settings import Settings
 from bento.text import NORMALISER_VERSION, normalise
 
 THREE_LABELS: tuple[Label, ...] = ("negative", "neutral", "positive")
@@ -45,11 +59,22 @@ LEXICON: dict[str, dict[Label, float]] = {
     "the": {},
     "was": {},
 }
+_ROOT = Path(__file__).resolve().parents[2]
+_WITHIN_S = 60  # that a server starts or stops
 _FIXED_TIME = datetime(2024, 1, 1, tzinfo=UTC)
 
 
+class MakeApp(Protocol):
+    """Makes the API around a package; settings as in `bento.settings`."""
+
+    def __call__(self, package: Path, **settings: Any) -> Starlette: ...  # noqa: ANN401
+
+
 class MakePackage(Protocol):
-    """Writes a tiny valid package; everything but the path has a default."""
+    """Writes a tiny valid package; everything but the path has a default.
+
+    `extra_words` are neither good nor bad; at a word of `poison` the graph fails.
+    """
 
     def __call__(
         self,
@@ -59,6 +84,7 @@ class MakePackage(Protocol):
         max_tokens: int = 64,
         run_id: str | None = None,
         extra_words: Iterable[str] = (),
+        poison: Iterable[str] = (),
     ) -> Package: ...
 
 
@@ -108,6 +134,7 @@ def _make_package(
     max_tokens: int = 64,
     run_id: str | None = None,
     extra_words: Iterable[str] = (),
+    poison: Iterable[str] = (),
 ) -> Package:
     words = [*LEXICON, *extra_words]
     weights = np.zeros((len(words) + 1, len(labels)), np.float64)
@@ -115,7 +142,7 @@ def _make_package(
         for label, weight in LEXICON.get(word, {}).items():
             if label in labels:
                 weights[row, labels.index(label)] = weight
-    content = _tokenizer(max_tokens, words)
+    content = _tokenizer(max_tokens, [*words, *poison])
     tokenizer = load_tokenizer(content)
 
     def expected(text: str) -> dict[Label, float]:
@@ -152,9 +179,82 @@ def _make_package(
     return write_package(path, manifest, tokenizer=content, graph=graph)
 
 
+@dataclass(frozen=True)
+class LiveServer:
+    """A `bentoml serve` that is ready."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+class Serve(Protocol):
+    """Starts `bentoml serve` on a free port and waits until it is ready; its end is the context's."""
+
+    def __call__(self, package: Path, **environment: str) -> AbstractContextManager[LiveServer]: ...
+
+
+@contextmanager
+def _serve(home: Path, package: Path, environment: dict[str, str]) -> Iterator[LiveServer]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home.mkdir()
+    log = home / "log"
+    variables = os.environ | {
+        "BENTOML_HOME": str(home / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "true",
+        "VALENCE_MODEL": str(package),
+        "VALENCE_REGISTRY": f"sqlite:///{home}/registry.db",
+    }
+    with log.open("wb") as output:
+        address = ("--host", "127.0.0.1", "--port", str(port))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bentoml", "serve", "bento.service:Valence", *address],
+            cwd=_ROOT,
+            env=variables | environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_ready(url, process, log)
+        yield LiveServer(url, process, log)
+    finally:
+        process.terminate()
+        process.wait(_WITHIN_S)
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _WITHIN_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/readyz", timeout=1).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"not ready:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
+    """Return what starts a server; environment variables are given by name."""
+    return lambda package, **environment: _serve(
+        tmp_path_factory.mktemp("server") / "home", package, environment
+    )
+
+
+@pytest.fixture(scope="session")
+def live_server(serve: Serve, package_dir: Path) -> Iterator[LiveServer]:
+    """A server with default settings, shared by the session: send it requests, never stop it."""
+    with serve(package_dir) as live:
+        yield live
+
+
 @pytest.fixture(scope="session")
 def make_package() -> MakePackage:
-    """Return the factory: `make_package(path, labels=…, max_tokens=…, run_id=…, extra_words=…)`."""
+    """Return the factory, as in `make_package(path, labels=…, max_tokens=…, extra_words=…, poison=…)`."""
     return _make_package
 
 
@@ -162,6 +262,23 @@ def make_package() -> MakePackage:
 def package_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package with three labels, shared by the session: read it, never change it."""
     return _make_package(tmp_path_factory.mktemp("package") / "three").path
+
+
+def _make_app(package: Path, **settings: Any) -> Starlette:  # noqa: ANN401
+    return create_app(Settings(**settings), lambda: Resolved(package, None))
+
+
+@pytest.fixture(scope="session")
+def make_app() -> MakeApp:
+    """Return the factory, as in `make_app(package, max_batch_texts=3)`."""
+    return _make_app
+
+
+@pytest.fixture(scope="session")
+def client(package_dir: Path, make_app: MakeApp) -> Iterator[TestClient]:
+    """The API with its default settings, shared by the session."""
+    with TestClient(make_app(package_dir)) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

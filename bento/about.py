@@ -1,0 +1,91 @@
+"""What the server says of itself: probes, health, models, metrics, its own description."""
+
+import json
+import time
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from bento.logs import log_warning
+from bento.metrics import CONTENT_TYPE
+from bento.openapi import describe
+from bento.registry import ModelVersion, RegistryError, open_registry
+from bento.schemas import Health, Models, Queue, Version
+from bento.server import Server, ready
+
+
+async def livez(_: Request) -> Response:
+    """Say that the event loop turns."""
+    return PlainTextResponse("alive\n")
+
+
+async def readyz(request: Request) -> Response:
+    """Say that predictions are answered."""
+    ready(request)
+    return PlainTextResponse("ready\n")
+
+
+async def health(request: Request) -> Response:
+    """Tell a person how the server is."""
+    server, serving = ready(request)
+    answer = Health(
+        model=serving.model,
+        family=serving.manifest.family,
+        labels=list(serving.manifest.labels),
+        queue=Queue(texts=serving.runner.depth, lanes=serving.lanes),
+        build=server.build,
+        uptime_s=round(time.monotonic() - server.started, 3),
+    )
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+async def models(request: Request) -> Response:
+    """Tell which model answers, where it comes from, and what else there is."""
+    server, serving = ready(request)
+    manifest = serving.manifest
+    answer = Models(
+        serving=serving.model,
+        **manifest.model_dump(
+            include={"family", "created_at", "run_id", "data_sha256", "git_commit", "metrics"}
+        ),
+        versions=await run_in_threadpool(
+            _versions, server.settings.registry, serving.model.digest, manifest.name
+        ),
+    )
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+async def metrics(request: Request) -> Response:
+    """Tell Prometheus."""
+    server = Server.of(request)
+    if server.serving is not None:
+        server.metrics.set("valence_queue_texts", server.serving.runner.depth)
+    return Response(await run_in_threadpool(server.metrics.render), media_type=CONTENT_TYPE)
+
+
+async def openapi(request: Request) -> Response:
+    """Describe the API."""
+    return Response(json.dumps(describe(Server.of(request).settings)), media_type="application/json")
+
+
+def _versions(registry: str, digest: str, name: str) -> list[Version] | None:
+    try:
+        found = open_registry(registry).versions(name)
+    except RegistryError as error:
+        log_warning("registry", error=str(error))
+        return None
+    return [_version(version, digest) for version in found]
+
+
+def _version(version: ModelVersion, digest: str) -> Version:
+    return Version(
+        version=version.version,
+        aliases=list(version.aliases),
+        digest=version.digest,
+        run_id=version.run_id,
+        created_at=version.created_at,
+        metrics=version.metrics,
+        tags=version.tags,
+        serving=version.digest == digest,
+    )

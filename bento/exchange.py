@@ -1,0 +1,114 @@
+"""One request and its answer: its id and trace, its timings, its headers, its metrics, its log line."""
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Self
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bento.ids import uuid7
+from bento.logs import log_request
+from bento.metrics import UNMATCHED, Metrics
+
+CLIENT_LEFT = 499
+
+_KEY = "valence.exchange"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+)
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What is known of a request while it is answered; whoever learns more writes it here."""
+
+    request_id: str
+    traceparent: str | None
+    trace_id: str | None
+    started: float = field(default_factory=time.perf_counter)
+    model_version: str | None = None
+    texts: int = 0
+    timings_s: dict[str, float] = field(default_factory=dict)
+    rejected: str | None = None
+
+    @classmethod
+    def of(cls, scope: Scope) -> "Exchange":
+        """Return the exchange that this ASGI scope belongs to."""
+        exchange: Exchange = scope[_KEY]
+        return exchange
+
+    @classmethod
+    def begin(cls, headers: Headers) -> Self:
+        """Start one; a request id or a trace that is not well-formed is replaced or ignored."""
+        request_id = headers.get("x-request-id", "")
+        traceparent = headers.get("traceparent", "")
+        trace = _TRACEPARENT.fullmatch(traceparent)
+        return cls(
+            request_id if _REQUEST_ID.fullmatch(request_id) else uuid7(),
+            traceparent if trace else None,
+            trace[1] if trace else None,
+        )
+
+    def latency_ms(self) -> float:
+        """Return the milliseconds since the request's head arrived."""
+        return round((time.perf_counter() - self.started) * 1e3, 3)
+
+    def headers(self) -> dict[str, str]:
+        """Return what every answer carries."""
+        timings = ", ".join(f"{name};dur={value * 1e3:.3f}" for name, value in self.timings_s.items())
+        pairs = {
+            "x-request-id": self.request_id,
+            "traceparent": self.traceparent,
+            "x-model-version": self.model_version,
+            "server-timing": timings,
+        }
+        return {name: value for name, value in pairs.items() if value}
+
+
+class Exchanges:
+    """ASGI middleware, outermost: begins an exchange, adds its headers, counts and logs its end."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, routes: frozenset[str]) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = scope[_KEY] = Exchange.begin(Headers(scope=scope))
+        code = CLIENT_LEFT
+
+        async def add_headers(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = message["status"]
+                MutableHeaders(scope=message).update(exchange.headers())
+            await send(message)
+
+        try:
+            await self._app(scope, receive, add_headers)
+        finally:
+            self._record(exchange, scope["path"], code)
+
+    def _record(self, exchange: Exchange, path: str, code: int) -> None:
+        route = path if path in self._routes else UNMATCHED
+        duration_s = time.perf_counter() - exchange.started
+        self._metrics.count("valence_requests_total", route, str(code))
+        self._metrics.observe("valence_request_duration_seconds", duration_s, route, str(code))
+        if exchange.rejected:
+            self._metrics.count("valence_rejected_total", exchange.rejected)
+        log_request(
+            route=route,
+            code=code,
+            latency_ms=round(duration_s * 1e3, 3),
+            texts=exchange.texts,
+            model_version=exchange.model_version,
+            request_id=exchange.request_id,
+            trace_id=exchange.trace_id,
+        )

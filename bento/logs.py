@@ -1,0 +1,91 @@
+"""JSON logs: one line a request, and never a text.
+
+What a caller sent is not handed to this module, and of an unexpected error it logs the kind and the
+place, not the message, since a message may quote what it choked on.
+"""
+
+import logging
+import logging.config
+import traceback
+from typing import Any
+
+import structlog
+
+_PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+_PROCESSORS: list[structlog.typing.Processor] = [
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+_logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+def configure(level: str) -> None:
+    """Send everything to standard output as JSON, also what libraries log; access logs of others go.
+
+    Args:
+        level: `debug`, `info`, `warning` or `error`.
+    """
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*_PROCESSORS, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(),
+    )
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": [*_PROCESSORS, structlog.stdlib.add_logger_name],
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+    }
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"json": formatter},
+            "handlers": {
+                "stdout": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "json",
+                    "stream": "ext://sys.stdout",
+                }
+            },
+            "root": {"handlers": ["stdout"], "level": max(number, logging.WARNING)},
+            "loggers": {
+                "bentoml": {"handlers": [], "level": number, "propagate": True},
+                "uvicorn.error": {"handlers": [], "propagate": True},
+                "uvicorn.access": {"handlers": [], "level": logging.CRITICAL, "propagate": False},
+            },
+        }
+    )
+
+
+def log_request(*, route: str, code: int, **known: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    """Log an answered request; probes at level debug."""
+    log = _logger.debug if route in _PROBES and code < 400 else _logger.info
+    log("request", route=route, code=code, **known)
+
+
+def log_failure(request_id: str, error: BaseException) -> None:
+    """Log an error that nobody expected, without its message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    _logger.error("failure", request_id=request_id, error=type(error).__name__, where=where)
+
+
+def log_event(event: str, **known: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    """Log something of the server's life."""
+    _logger.info(event, **known)
+
+
+def log_warning(event: str, **known: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    """Log something that somebody should look at."""
+    _logger.warning(event, **known)
+
+
+def log_error(event: str, **known: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    """Log what keeps the server from doing its work."""
+    _logger.error(event, **known)

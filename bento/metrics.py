@@ -1,0 +1,149 @@
+"""The server's metrics: what each means, in one dictionary, and what counts them.
+
+Where `PROMETHEUS_MULTIPROC_DIR` is set (BentoML sets it), every worker process writes its values there
+and any of them answers for all.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+UNMATCHED = "unmatched"
+
+_MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class _Spec(NamedTuple):
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    across: Literal["livesum", "livemax"] = "livesum"  # how a gauge's processes are brought together
+
+
+METRICS: dict[str, _Spec] = {
+    "valence_requests_total": _Spec("counter", "Requests answered.", ("route", "code")),
+    "valence_request_duration_seconds": _Spec(
+        "histogram", "Time from the request's head to its answer's.", ("route", "code"), _SECONDS
+    ),
+    "valence_request_texts": _Spec(
+        "histogram", "Texts in a prediction request.", (), (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    ),
+    "valence_rejected_total": _Spec("counter", "Requests turned away by reason.", ("reason",)),
+    "valence_queue_texts": _Spec("gauge", "Texts that wait for a lane."),
+    "valence_queue_wait_seconds": _Spec("histogram", "Time a text waited for a lane.", (), _SECONDS),
+    "valence_batch_texts": _Spec(
+        "histogram", "Texts scored together.", (), (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+    ),
+    "valence_batch_tokens": _Spec(
+        "histogram", "Tokens scored together, padding included.", (), (16, 64, 256, 1024, 2048, 4096, 8192)
+    ),
+    "valence_batch_padding_ratio": _Spec(
+        "histogram", "Share of a batch's tokens that is padding.", (), (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75)
+    ),
+    "valence_inference_seconds": _Spec("histogram", "Time of one run of the model.", (), _SECONDS),
+    "valence_tokenise_seconds": _Spec(
+        "histogram", "Time to normalise and tokenise a request's texts.", (), _SECONDS
+    ),
+    "valence_predictions_total": _Spec("counter", "Predictions made.", ("sentiment", "model_version")),
+    "valence_confidence": _Spec(
+        "histogram", "Confidence of predictions.", (), (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+    ),
+    "valence_input_tokens": _Spec("histogram", "Tokens of a text.", (), (4, 8, 16, 32, 64, 128, 256, 512)),
+    "valence_reference_ratio": _Spec(
+        "gauge", "Share of the training texts per bucket of a feature.", ("feature", "bucket"), (), "livemax"
+    ),
+    "valence_observed_total": _Spec(
+        "counter",
+        "Predictions per bucket of a feature, as in valence_reference_ratio.",
+        ("feature", "bucket"),
+    ),
+    "valence_model_info": _Spec(
+        "gauge", "1 for the model that is served.", ("name", "version", "digest", "family"), (), "livemax"
+    ),
+    "valence_build_info": _Spec(
+        "gauge", "1 for the code that serves.", ("version", "python_version"), (), "livemax"
+    ),
+}
+
+
+class Metrics:
+    """Counts; one object for the life of the process."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
+        for name, spec in METRICS.items():
+            self._make(name, spec)
+
+    def count(self, name: str, *labels: str) -> None:
+        """Add 1 to a counter."""
+        counter = self._counters[name]
+        (counter.labels(*labels) if labels else counter).inc()
+
+    def observe(self, name: str, value: float, *labels: str) -> None:
+        """Add a value to a histogram."""
+        histogram = self._histograms[name]
+        (histogram.labels(*labels) if labels else histogram).observe(value)
+
+    def set(self, name: str, value: float, *labels: str) -> None:
+        """Set a gauge."""
+        gauge = self._gauges[name]
+        (gauge.labels(*labels) if labels else gauge).set(value)
+
+    def render(self) -> bytes:
+        """Return everything in Prometheus's text format, over all workers."""
+        directory = os.environ.get(_MULTIPROCESS_VARIABLE)
+        if directory is None:
+            return generate_latest(self._registry)
+        everyone = CollectorRegistry()
+        everyone.register(_Workers(Path(directory)))
+        return generate_latest(everyone)
+
+    def _make(self, name: str, spec: _Spec) -> None:
+        match spec.kind:
+            case "counter":
+                self._counters[name] = Counter(name, spec.help, spec.labels, registry=self._registry)
+            case "gauge":
+                self._gauges[name] = Gauge(
+                    name, spec.help, spec.labels, registry=self._registry, multiprocess_mode=spec.across
+                )
+            case "histogram":
+                self._histograms[name] = Histogram(
+                    name, spec.help, spec.labels, registry=self._registry, buckets=spec.buckets
+                )
+
+
+class _Workers(Collector):
+    """What all workers wrote; the gauges of those that died do not count, what they counted does."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def collect(self) -> Iterable[Metric]:
+        files = [str(file) for file in self._directory.glob("*.db") if not _is_stale(file)]
+        merged: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        return merged
+
+
+def _is_stale(file: Path) -> bool:
+    """Tell whether a file such as `gauge_livesum_<pid>.db` is of a process that is gone."""
+    kind, _, process = file.stem.rpartition("_")
+    if not kind.startswith("gauge_live"):
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    return False

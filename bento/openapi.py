@@ -1,0 +1,113 @@
+"""The description of the API (OpenAPI 3.1), made from the very schemas that check and answer."""
+
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from bento.schemas import BatchAnswer, BatchRequest, Health, Models, PredictAnswer, PredictRequest, Problem
+from bento.settings import Settings
+
+API_VERSION = "1.0.0"
+
+_WHY = {
+    400: "The body is not JSON.",
+    413: "The body is too large.",
+    415: "The body is not declared as JSON.",
+    422: "A field is missing, unknown or of the wrong type, or a text cannot be judged.",
+    429: "More is waiting than can be answered in time.",
+    500: "An error of the server.",
+    503: "The server is starting or shutting down.",
+}
+_POST_ERRORS = (400, 413, 415, 422, 429, 500, 503)
+_HEADERS = {
+    "X-Request-ID": "The id that the request brought, or one made for it.",
+    "traceparent": "The W3C trace that the request belongs to, if it named one.",
+    "X-Model-Version": "The model that answered: its version, else the beginning of its digest.",
+    "Server-Timing": "Milliseconds in the queue, tokenising and inferring.",
+}
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """Return the OpenAPI document of a server with these settings."""
+    used: tuple[type[BaseModel], ...] = (
+        PredictRequest,
+        BatchRequest,
+        PredictAnswer,
+        BatchAnswer,
+        Health,
+        Models,
+        Problem,
+    )
+    _, definitions = models_json_schema(
+        [(model, "validation" if model in used[:2] else "serialization") for model in used],
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas = definitions["$defs"]
+    schemas["BatchRequest"]["properties"]["texts"]["maxItems"] = settings.max_batch_texts
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Valence",
+            "version": API_VERSION,
+            "description": "Says whether a text is negative, neutral or positive.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": {
+            "/predict": {"post": _post("predict", "Judge one text", PredictRequest, PredictAnswer)},
+            "/predict/batch": {
+                "post": _post("predict_batch", "Judge several texts", BatchRequest, BatchAnswer)
+            },
+            "/models": {"get": _get("models", "The model and its versions", Models, 500, 503)},
+            "/health": {"get": _get("health", "How the server is, for people", Health, 500, 503)},
+            "/livez": {"get": _get("livez", "Liveness probe", "text/plain")},
+            "/readyz": {"get": _get("readyz", "Readiness probe", "text/plain", 503)},
+            "/metrics": {"get": _get("metrics", "Metrics, for Prometheus", "text/plain", 500)},
+            "/docs": {"get": _get("docs", "This description, to read and to try", "text/html", 500)},
+            "/openapi.json": {"get": _get("openapi", "This description", "application/json", 500)},
+            "/": {"get": _get("index", "Where to start", "text/html", 500)},
+        },
+        "components": {"schemas": schemas},
+    }
+
+
+def _post(name: str, summary: str, asked: type[BaseModel], answered: type[BaseModel]) -> dict[str, Any]:
+    body = {"required": True, "content": {"application/json": {"schema": _ref(asked)}}}
+    return {**_get(name, summary, answered, *_POST_ERRORS), "requestBody": body}
+
+
+def _get(name: str, summary: str, answered: type[BaseModel] | str, *errors: int) -> dict[str, Any]:
+    if isinstance(answered, str):
+        content: dict[str, Any] = {
+            answered: {"schema": {} if answered.endswith("json") else {"type": "string"}}
+        }
+    else:
+        content = {"application/json": {"schema": _ref(answered)}}
+    answer = {
+        "description": "The answer.",
+        "headers": {key: {"description": why, "schema": {"type": "string"}} for key, why in _HEADERS.items()},
+        "content": content,
+    }
+    return {
+        "operationId": name,
+        "summary": summary,
+        "responses": {"200": answer} | {str(code): _problem(code) for code in errors},
+    }
+
+
+def _problem(code: int) -> dict[str, Any]:
+    problem: dict[str, Any] = {
+        "description": _WHY[code],
+        "content": {"application/problem+json": {"schema": _ref(Problem)}},
+    }
+    if code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        problem["headers"] = {
+            "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+        }
+    return problem
+
+
+def _ref(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}

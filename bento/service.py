@@ -1,0 +1,119 @@
+"""The BentoML service that carries the HTTP API; `bento.api` says what is answered.
+
+BentoML builds, starts and stops it. Requests go to the API alone: it stands in front of BentoML's own
+routes, all but the one that BentoML's clients read first.
+"""
+
+import os
+import time
+
+import bentoml
+from bentoml.exceptions import BentoMLException, NotFound, ServiceUnavailable
+from pydantic import BaseModel
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bento import logs
+from bento.api import create_app
+from bento.package import PackageError, read_package
+from bento.predictions import one_answer
+from bento.registry import RegistryError, Resolved, resolve
+from bento.schemas import PredictAnswer
+from bento.settings import PREFIX, Settings, SettingsError, load_settings
+from bento.store import stored_package
+
+_CLIENT_PATHS = frozenset({"/schema.json"})
+
+
+class _Arguments(BaseModel):
+    """What `bentoml build --arg` may set; a Bento remembers it."""
+
+    model: str = ""  # the tag of the model package in BentoML's store
+
+
+_arguments = bentoml.use_arguments(_Arguments)
+
+
+def _load_settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise BentoMLException(str(error)) from None
+
+
+def _find_model() -> Resolved:
+    if _settings.model:
+        return resolve(_settings.model, _settings.registry, _settings.cache_dir)
+    if not _arguments.model:
+        raise RegistryError(
+            f"{PREFIX}MODEL is not set and this Bento references no model; "
+            f"set it to a package directory or to models:/valence-sentiment@production"
+        )
+    try:
+        return Resolved(stored_package(_arguments.model), None)
+    except NotFound as error:
+        raise RegistryError(
+            f"the Bento's model {_arguments.model} is not in BentoML's store: {error}"
+        ) from error
+
+
+_settings = _load_settings()
+app = create_app(_settings, _find_model)
+
+
+class _Front:
+    """ASGI middleware that answers with the API, so that nothing of BentoML's shows but what clients need."""
+
+    def __init__(self, bentoml_app: ASGIApp) -> None:
+        self._bentoml_app = bentoml_app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ours = scope["type"] == "http" and scope["path"] not in _CLIENT_PATHS
+        await (app if ours else self._bentoml_app)(scope, receive, send)
+
+
+@bentoml.service(
+    name="valence",
+    workers=1,
+    traffic={"timeout": 120},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    tracing={"excluded_urls": ".*"},
+)
+@bentoml.asgi_app(app, path="/")
+class Valence:
+    """Says whether a text is negative, neutral or positive."""
+
+    if _arguments.model:
+        package = bentoml.models.BentoModel(_arguments.model)
+
+    def __init__(self) -> None:
+        logs.configure(_settings.log_level)
+        version = bentoml.server_context.bento_version
+        if version != "not available":  # what BentoML says of code that runs without having been built
+            app.state.server.build = version
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def check() -> None:
+        """Find and verify the model before any worker starts, so that all of them get the same one."""
+        try:
+            found = _find_model()
+            read_package(found.path, _settings.model_digest)
+        except (PackageError, RegistryError) as error:
+            raise BentoMLException(str(error)) from error
+        os.environ[f"{PREFIX}MODEL"] = str(found.path.absolute())
+        if found.version is not None and _settings.model_version is None:
+            os.environ[f"{PREFIX}MODEL_VERSION"] = found.version
+
+    @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
+    async def predict(self, text: str) -> PredictAnswer:
+        """Judge one text. Over HTTP it is the API that answers here; both do the same."""
+        serving = app.state.server.serving
+        if serving is None:
+            raise ServiceUnavailable("the server is starting or shutting down")
+        started = time.perf_counter()
+        answer = await serving.predict([text])
+        return one_answer(answer, serving.model, latency_ms=(time.perf_counter() - started) * 1e3)
+
+
+Valence.add_asgi_middleware(_Front)  # type: ignore[attr-defined]

@@ -1,0 +1,193 @@
+"""A loaded model that answers: package, scorer and runner, behind one call."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bento.cpus import usable_cpus
+from bento.ids import uuid7
+from bento.metrics import Metrics
+from bento.package import Histogram, Manifest, read_package
+from bento.runner import BatchReport, Runner, Scored
+from bento.schemas import Model, Prediction
+from bento.scorer import Encoding, Scorer
+from bento.settings import Settings
+
+_INLINE_CHARS = 4_096  # up to here tokenising is quicker than handing it to a thread
+_DIGITS = 6  # of a score
+
+
+class TextRefusedError(Exception):
+    """A text cannot be judged."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(reason)
+        self.index = index
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The predictions, in the order of the texts, and where the time went."""
+
+    predictions: list[Prediction]
+    timings_s: dict[str, float]
+
+
+class Serving:
+    """One model, ready to answer. Made by `open_serving`.
+
+    Attributes:
+        manifest: What the package says of itself.
+        model: What answers say of it.
+        version: What logs, metrics and headers call it: its version, else the beginning of its digest.
+        runner: What scores.
+        lanes: How many batches it scores side by side.
+    """
+
+    def __init__(
+        self, scorer: Scorer, manifest: Manifest, model: Model, settings: Settings, metrics: Metrics
+    ) -> None:
+        self.manifest = manifest
+        self.model = model
+        self.version = model.version or model.digest.removeprefix("sha256:")[:12]
+        self.lanes = settings.lanes or usable_cpus()
+        self.runner = Runner(
+            scorer.score,
+            lanes=self.lanes,
+            batch_tokens=settings.batch_tokens,
+            max_queue_s=settings.max_queue_ms / 1e3,
+            observe=self._observe_batch,
+        )
+        self._scorer = scorer
+        self._settings = settings
+        self._metrics = metrics
+        self._nothing = scorer.encode("").ids
+        _describe(metrics, manifest, model)
+
+    async def start(self) -> None:
+        """Start the lanes and warm them up, so that the first caller does not pay for it."""
+        self.runner.start()
+        texts = [canary.text for canary in self.manifest.canaries]
+        await self.runner.submit([self._scorer.encode(text) for text in texts])
+
+    async def predict(self, texts: Sequence[str]) -> Answer:
+        """Judge texts.
+
+        Raises:
+            TextRefusedError: One is too long or empty; none was scored.
+            QueueFullError: See `Runner.submit`.
+            DrainingError: See `Runner.submit`.
+        """
+        started = time.perf_counter()
+        kept = [self._shorten(index, text) for index, text in enumerate(texts)]
+        if sum(map(len, kept)) <= _INLINE_CHARS:
+            encodings = self._encode(kept)
+        else:
+            encodings = await asyncio.to_thread(self._encode, kept)
+        tokenise_s = time.perf_counter() - started
+        self._metrics.observe("valence_tokenise_seconds", tokenise_s)
+        scored = await self.runner.submit(encodings)
+        predictions = [
+            self._predict(encoding, one, shortened=len(text) < len(texts[index]))
+            for index, (text, encoding, one) in enumerate(zip(kept, encodings, scored, strict=True))
+        ]
+        last = max(scored, key=lambda one: one.queue_s + one.infer_s)
+        return Answer(predictions, {"queue": last.queue_s, "tokenise": tokenise_s, "infer": last.infer_s})
+
+    async def close(self) -> None:
+        """Finish what was taken, then stop."""
+        await self.runner.drain()
+
+    def _shorten(self, index: int, text: str) -> str:
+        allowed = self._settings.max_text_chars
+        if len(text) > allowed and self._settings.long_texts == "refuse":
+            raise TextRefusedError(index, f"has {len(text)} characters, at most {allowed} are allowed")
+        return text[:allowed]
+
+    def _encode(self, texts: Sequence[str]) -> list[Encoding]:
+        encodings = [self._scorer.encode(text) for text in texts]
+        for index, encoding in enumerate(encodings):
+            if encoding.ids == self._nothing:
+                raise TextRefusedError(index, "is empty: only markup, white space or invisible characters")
+        return encodings
+
+    def _predict(self, encoding: Encoding, scored: Scored, *, shortened: bool) -> Prediction:
+        scores = {
+            label: round(score, _DIGITS)
+            for label, score in zip(self.manifest.labels, scored.scores.tolist(), strict=True)
+        }
+        sentiment = max(scores, key=lambda label: scores[label])
+        self._observe_prediction(sentiment, scores[sentiment], len(encoding))
+        return Prediction(
+            id=uuid7(),
+            sentiment=sentiment,
+            confidence=scores[sentiment],
+            scores=scores,
+            truncated=shortened or encoding.truncated,
+        )
+
+    def _observe_batch(self, report: BatchReport) -> None:
+        observe = self._metrics.observe
+        for wait_s in report.waits_s:
+            observe("valence_queue_wait_seconds", wait_s)
+        observe("valence_batch_texts", len(report.waits_s))
+        observe("valence_batch_tokens", report.padded_tokens)
+        observe("valence_batch_padding_ratio", 1 - report.tokens / max(1, report.padded_tokens))
+        observe("valence_inference_seconds", report.infer_s)
+        self._metrics.set("valence_queue_texts", self.runner.depth)
+
+    def _observe_prediction(self, sentiment: str, confidence: float, tokens: int) -> None:
+        profile = self.manifest.profile
+        self._metrics.count("valence_predictions_total", sentiment, self.version)
+        self._metrics.observe("valence_confidence", confidence)
+        self._metrics.observe("valence_input_tokens", tokens)
+        self._metrics.count("valence_observed_total", "sentiment", sentiment)
+        self._metrics.count("valence_observed_total", "confidence", _bucket(profile.confidence, confidence))
+        self._metrics.count("valence_observed_total", "input_tokens", _bucket(profile.input_tokens, tokens))
+
+
+async def open_serving(path: Path, version: str | None, settings: Settings, metrics: Metrics) -> Serving:
+    """Load a model package, prove that it computes what it should, and warm it up.
+
+    Args:
+        path: The package.
+        version: What the registry calls it, if known.
+        settings: The server's.
+        metrics: Where it counts.
+
+    Raises:
+        PackageError: It must not be served.
+    """
+
+    def load() -> tuple[Scorer, Manifest, Model]:
+        package = read_package(path, settings.model_digest)
+        scorer = Scorer(package)
+        scorer.check()
+        name = package.manifest.name
+        return scorer, package.manifest, Model(name=name, version=version, digest=package.digest)
+
+    serving = Serving(*await asyncio.to_thread(load), settings, metrics)
+    await serving.start()
+    return serving
+
+
+def _describe(metrics: Metrics, manifest: Manifest, model: Model) -> None:
+    metrics.set("valence_model_info", 1, model.name, model.version or "", model.digest, manifest.family)
+    profile = manifest.profile
+    for sentiment, share in profile.sentiment.items():
+        metrics.set("valence_reference_ratio", share, "sentiment", sentiment)
+    for feature, histogram in (("confidence", profile.confidence), ("input_tokens", profile.input_tokens)):
+        for bound, share in zip((*histogram.bounds, float("inf")), histogram.shares, strict=True):
+            metrics.set("valence_reference_ratio", share, feature, _name(bound))
+
+
+def _bucket(histogram: Histogram, value: float) -> str:
+    """Name the bucket by its inclusive upper bound, as Prometheus does."""
+    return _name(next((bound for bound in histogram.bounds if value <= bound), float("inf")))
+
+
+def _name(bound: float) -> str:
+    return "+Inf" if bound == float("inf") else f"{bound:g}"

@@ -1,0 +1,112 @@
+"""The server's settings: `VALENCE_*` environment variables, read once at start.
+
+`python -m bento.settings` prints the table of the README.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "VALENCE_"
+
+_DIGEST = r"^sha256:[0-9a-f]{64}$"
+_ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]+")
+
+
+class SettingsError(Exception):
+    """An environment variable has a value that cannot be used; the message names it and the remedy."""
+
+
+class Settings(BaseSettings):
+    """Every setting has a default that works, and one line that says what it does."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    model: str = Field(
+        "",
+        description="A package directory, `models:/name@alias` or `models:/name/3`; empty: the Bento's.",
+    )
+    model_digest: str | None = Field(
+        None,
+        pattern=_DIGEST,
+        description="The digest that the package must have, else the server refuses it.",
+    )
+    model_version: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="The registry's version of the model, to be shown.",
+    )
+    registry: str = Field(
+        "sqlite:///.valence/mlflow.db", description="The model registry: `sqlite:///path` or MLflow's URL."
+    )
+    cache_dir: Path = Field(Path(".valence/cache"), description="Where packages from the registry are kept.")
+    max_text_chars: int = Field(10_000, ge=1, description="How many characters of a text are read.")
+    long_texts: Literal["truncate", "refuse"] = Field(
+        "truncate", description="What happens to a longer text: `truncate` (and say so) or `refuse` (422)."
+    )
+    max_batch_texts: int = Field(256, ge=1, description="How many texts one batch request may hold.")
+    max_body_bytes: int = Field(1 << 20, ge=1, description="How large a request body may be.")
+    max_queue_ms: int = Field(
+        1_000, ge=1, description="The longest predicted wait; beyond it, requests are answered with 429."
+    )
+    lanes: int = Field(
+        0, ge=0, le=256, description="How many batches are scored side by side; 0: one per CPU of the quota."
+    )
+    batch_tokens: int = Field(
+        4_096, ge=1, description="How many tokens, padding included, one batch may hold."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Web origins that may call, separated by commas; `*`: all; empty: CORS is off."
+    )
+    admin_token: SecretStr | None = Field(
+        None, description="The bearer token of calls that change the server; empty: they are refused."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="`debug` logs probes too, `warning` and above no requests."
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        origins = tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        wrong = [origin for origin in origins if not _ORIGIN.fullmatch(origin)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is not an origin such as https://example.org")
+        return origins
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: A variable has a wrong value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_context=False)
+        raise SettingsError("; ".join(_explain(str(part["loc"][0]), part["msg"]) for part in wrong)) from None
+
+
+def markdown_table() -> str:
+    """Return the settings as a table: variable, default, meaning."""
+    rows = ["| variable | default | what it does |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, "", ()) else f"`{field.default}`"
+        rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _explain(name: str, reason: str) -> str:
+    description = Settings.model_fields[name].description
+    reason = reason.removeprefix("Value error, ")
+    return f"{PREFIX}{name.upper()}: {reason}. Correct or unset it. ({description})"
+
+
+if __name__ == "__main__":
+    print(markdown_table())

@@ -1,0 +1,125 @@
+"""What is counted: the dictionary of metrics, and that what happens arrives there."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from bento.metrics import METRICS
+from bento.package import read_package
+
+MakeApp = Callable[..., Starlette]
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def scrape(client: TestClient) -> Samples:
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def value(samples: Samples, name: str, /, **labels: str) -> float:
+    return samples.get((name, frozenset(labels.items())), 0.0)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_names_follow_the_conventions(name: str) -> None:
+    spec = METRICS[name]
+    assert name.startswith("valence_")
+    assert name.endswith("_total") == (spec.kind == "counter")
+    assert bool(spec.buckets) == (spec.kind == "histogram")
+    assert list(spec.buckets) == sorted(set(spec.buckets))
+    assert spec.help.endswith(".")
+
+
+def test_the_bounds_of_the_objectives_are_buckets() -> None:
+    assert {0.1, 0.3} <= set(METRICS["valence_request_duration_seconds"].buckets)
+
+
+def test_a_prediction_is_counted(package_dir: Path, make_app: MakeApp) -> None:
+    with TestClient(make_app(package_dir, model_version="3")) as client:
+        before = scrape(client)
+        client.post("/predict/batch", json={"texts": ["good", "the awful film", "bad"]})
+        after = scrape(client)
+
+    def grew(name: str, /, **labels: str) -> float:
+        return value(after, name, **labels) - value(before, name, **labels)
+
+    assert grew("valence_requests_total", route="/predict/batch", code="200") == 1
+    assert grew("valence_request_duration_seconds_count", route="/predict/batch", code="200") == 1
+    assert grew("valence_request_texts_sum") == 3
+    assert grew("valence_predictions_total", sentiment="negative", model_version="3") == 2
+    assert grew("valence_predictions_total", sentiment="positive", model_version="3") == 1
+    assert grew("valence_observed_total", feature="sentiment", bucket="negative") == 2
+    assert grew("valence_observed_total", feature="confidence", bucket="+Inf") == 3
+    assert grew("valence_observed_total", feature="input_tokens", bucket="8") == 3
+    assert grew("valence_confidence_count") == 3
+    assert grew("valence_input_tokens_sum") == 5
+    assert grew("valence_batch_texts_sum") == 3
+    assert grew("valence_batch_tokens_sum") == 9
+    assert grew("valence_batch_padding_ratio_sum") == pytest.approx(4 / 9)
+    assert grew("valence_queue_wait_seconds_count") == 3
+    assert grew("valence_inference_seconds_count") == 1
+    assert grew("valence_tokenise_seconds_count") == 1
+    assert value(after, "valence_queue_texts") == 0
+
+
+def test_the_model_and_its_training_profile_are_told(client: TestClient, package_dir: Path) -> None:
+    samples = scrape(client)
+    digest = read_package(package_dir).digest
+    info = {"name": "valence-sentiment", "version": "", "digest": digest, "family": "lexicon"}
+    assert value(samples, "valence_model_info", **info) == 1
+    assert value(samples, "valence_reference_ratio", feature="confidence", bucket="0.8") == 0.3
+    assert value(samples, "valence_reference_ratio", feature="input_tokens", bucket="+Inf") == 0.1
+    assert value(samples, "valence_reference_ratio", feature="sentiment", bucket="neutral") == pytest.approx(
+        1 / 3
+    )
+    assert any(name == "valence_build_info" for name, _ in samples)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [(b"{", "not_json"), (b"{}", "invalid"), (b"x" * 2_000_000, "too_large")]
+)
+def test_rejections_are_counted_by_reason(client: TestClient, body: bytes, reason: str) -> None:
+    before = value(scrape(client), "valence_rejected_total", reason=reason)
+    client.post("/predict", content=body, headers={"content-type": "application/json"})
+    assert value(scrape(client), "valence_rejected_total", reason=reason) == before + 1
+
+
+def test_unknown_paths_make_no_series(client: TestClient) -> None:
+    for number in range(20):
+        client.get(f"/wp-admin/{number}")
+    routes = {
+        dict(labels).get("route") for name, labels in scrape(client) if name == "valence_requests_total"
+    }
+    assert "unmatched" in routes
+    assert not any(route and "wp-admin" in route for route in routes)
+
+
+def test_any_worker_answers_for_all(tmp_path: Path) -> None:
+    """Two processes write, a third reads; what the dead counted stays, their gauges go."""
+    write = (
+        "from bento.metrics import Metrics; m = Metrics(); m.count('valence_rejected_total', 'invalid');"
+        "m.observe('valence_batch_texts', 2); m.set('valence_queue_texts', 5); print(m.render().decode())"
+    )
+    for expected in ("1.0", "2.0"):
+        answer = subprocess.run(
+            [sys.executable, "-c", write],
+            env={"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        lines = answer.stdout.splitlines()
+        assert f'valence_rejected_total{{reason="invalid"}} {expected}' in lines
+        assert f'valence_batch_texts_bucket{{le="2.0"}} {expected}' in lines
+        assert "valence_queue_texts 5.0" in lines

@@ -1,0 +1,228 @@
+"""The runner: nothing lost, nothing mixed up, nobody starved, nobody kept waiting for a timer."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bento.runner import BatchReport, DrainingError, QueueFullError, Runner, Scores
+from bento.scorer import Encoding
+
+BUDGET = 256
+WITHIN_S = 10  # a deadlock's end, never waited for otherwise
+
+
+@dataclass
+class Model:
+    """Scores a text by its first token; can be held back, and fails where a token is negative."""
+
+    open: threading.Event = field(default_factory=threading.Event)
+    entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    batches: list[list[int]] = field(default_factory=list)
+
+    def __call__(self, batch: Sequence[Encoding]) -> Scores:
+        self.entered.release()
+        assert self.open.wait(WITHIN_S)
+        self.batches.append([encoding.ids[0] for encoding in batch])
+        if any(encoding.ids[0] < 0 for encoding in batch):
+            raise ValueError
+        return np.array([[encoding.ids[0]] for encoding in batch], np.float32)
+
+
+def text(name: int, tokens: int = 4) -> Encoding:
+    return Encoding([name] * tokens, truncated=False)
+
+
+def make_runner(
+    model: Model, *, lanes: int = 1, max_queue_s: float = 1e9, reports: list[BatchReport] | None = None
+) -> Runner:
+    observe: Callable[[BatchReport], None] = (lambda _: None) if reports is None else reports.append
+    runner = Runner(model, lanes=lanes, batch_tokens=BUDGET, max_queue_s=max_queue_s, observe=observe)
+    runner.start()
+    return runner
+
+
+def run(work: Awaitable[None]) -> None:
+    async def bounded() -> None:
+        await asyncio.wait_for(work, WITHIN_S)
+
+    asyncio.run(bounded())
+
+
+async def names(runner: Runner, *texts: Encoding) -> list[int]:
+    return [int(one.scores[0]) for one in await runner.submit(texts)]
+
+
+async def entered(model: Model) -> None:
+    """Wait until a lane has begun a batch."""
+    await asyncio.to_thread(model.entered.acquire, timeout=WITHIN_S)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(
+    calls=st.lists(st.lists(st.integers(1, 300), min_size=1, max_size=20), min_size=1, max_size=20),
+    lanes=st.integers(1, 3),
+)
+def test_everyone_gets_their_own_scores_in_order_within_the_budget(
+    calls: list[list[int]], lanes: int
+) -> None:
+    model = Model()
+    model.open.set()
+    reports: list[BatchReport] = []
+
+    async def scenario() -> None:
+        runner = make_runner(model, lanes=lanes, reports=reports)
+        numbered, number = [], 0
+        for lengths in calls:
+            numbered.append([text(number + index, tokens) for index, tokens in enumerate(lengths)])
+            number += len(lengths)
+        answers = await asyncio.gather(*(names(runner, *texts) for texts in numbered))
+        assert answers == [[encoding.ids[0] for encoding in texts] for texts in numbered]
+        assert sorted(name for batch in model.batches for name in batch) == list(range(number))
+        await runner.drain()
+
+    run(scenario())
+    assert sum(report.tokens for report in reports) == sum(map(sum, calls))
+    for report in reports:
+        assert report.padded_tokens <= BUDGET or len(report.waits_s) == 1
+        assert report.tokens <= report.padded_tokens
+
+
+def test_a_free_lane_takes_a_lone_text_at_once_and_a_busy_one_gathers() -> None:
+    model = Model()
+
+    async def scenario() -> None:
+        runner = make_runner(model)
+        first = asyncio.ensure_future(names(runner, text(0)))
+        await entered(model)
+        later = [asyncio.ensure_future(names(runner, text(name))) for name in (1, 2, 3)]
+        await asyncio.sleep(0)
+        assert runner.depth == 3
+        model.open.set()
+        await asyncio.gather(first, *later)
+        assert runner.depth == 0
+        await runner.drain()
+
+    run(scenario())
+    assert model.batches == [[0], [1, 2, 3]]
+
+
+def test_lanes_work_side_by_side() -> None:
+    model = Model()
+
+    async def scenario() -> None:
+        runner = make_runner(model, lanes=2)
+        calls = [asyncio.ensure_future(names(runner, text(name))) for name in (0, 1)]
+        await entered(model)
+        await entered(model)
+        model.open.set()
+        await asyncio.gather(*calls)
+        await runner.drain()
+
+    run(scenario())
+
+
+def test_similar_lengths_go_together_and_the_oldest_text_always_goes() -> None:
+    model = Model()
+
+    async def scenario() -> None:
+        runner = make_runner(model)
+        first = asyncio.ensure_future(names(runner, text(0)))
+        await entered(model)
+        lengths = (100, 5, 100, 6, 5)
+        later = [
+            asyncio.ensure_future(names(runner, text(name, tokens)))
+            for name, tokens in enumerate(lengths, start=1)
+        ]
+        await asyncio.sleep(0)
+        model.open.set()
+        await asyncio.gather(first, *later)
+        await runner.drain()
+
+    run(scenario())
+    assert model.batches == [[0], [1, 3], [2, 5, 4]]
+
+
+def test_who_left_is_not_computed() -> None:
+    model = Model()
+
+    async def scenario() -> None:
+        runner = make_runner(model)
+        first = asyncio.ensure_future(names(runner, text(0)))
+        await entered(model)
+        leaver = asyncio.ensure_future(names(runner, text(1), text(2)))
+        stayer = asyncio.ensure_future(names(runner, text(3)))
+        await asyncio.sleep(0)
+        leaver.cancel()
+        await asyncio.sleep(0)
+        assert runner.depth == 1
+        model.open.set()
+        assert await stayer == [3]
+        assert await first == [0]
+        await runner.drain()
+
+    run(scenario())
+    assert model.batches == [[0], [3]]
+
+
+def test_one_bad_text_fails_alone() -> None:
+    model = Model()
+
+    async def scenario() -> None:
+        runner = make_runner(model)
+        first = asyncio.ensure_future(names(runner, text(0)))
+        await entered(model)
+        later = [asyncio.ensure_future(names(runner, text(name))) for name in (1, -2, 3)]
+        await asyncio.sleep(0)
+        model.open.set()
+        good, bad, fine = await asyncio.gather(*later, return_exceptions=True)
+        assert (await first, good, fine) == ([0], [1], [3])
+        assert isinstance(bad, ValueError)
+        await runner.drain()
+
+    run(scenario())
+
+
+def test_a_wait_over_the_budget_is_refused_with_when_to_try_again() -> None:
+    model = Model()
+    model.open.set()
+
+    async def scenario() -> None:
+        runner = make_runner(model, max_queue_s=1e-9)
+        await names(runner, text(0))  # from which the cost of a token is known
+        model.open.clear()
+        first = asyncio.ensure_future(names(runner, text(1)))
+        await asyncio.sleep(0)
+        with pytest.raises(QueueFullError) as full:
+            await names(runner, text(2))
+        assert full.value.retry_after_s > 1e-9
+        model.open.set()
+        assert await first == [1]
+        assert await names(runner, text(3)) == [3]
+        await runner.drain()
+
+    run(scenario())
+
+
+def test_draining_takes_nothing_more_and_finishes_the_rest() -> None:
+    model = Model()
+
+    async def scenario() -> None:
+        runner = make_runner(model)
+        calls = [asyncio.ensure_future(names(runner, text(name))) for name in range(3)]
+        await entered(model)
+        draining = asyncio.ensure_future(runner.drain())
+        await asyncio.sleep(0)
+        with pytest.raises(DrainingError):
+            await names(runner, text(9))
+        assert not draining.done()
+        model.open.set()
+        assert await asyncio.gather(*calls) == [[0], [1], [2]]
+        await draining
+
+    run(scenario())
