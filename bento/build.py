@@ -110,7 +110,7 @@ def _code_digest() -> str:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bento.build",
-        description="Build a Bento of a registered model and print its tag, the model and its digest as JSON.",
+        description="Build a Bento of a registered model; print its tag and the model as JSON.",
         epilog="Next: bentoml serve TAG, or bentoml containerize TAG. Bentos are kept under BENTOML_HOME.",
     )
     parser.add_argument(

@@ -1,0 +1,5 @@
+"""From labelled texts to a registered model package.
+
+`python -m training` does all of it. Each step is also a stage of `dvc.yaml` (prepare, train, register), reads
+`params.yaml` of the directory it runs in, and writes below `artifacts/` there.
+"""

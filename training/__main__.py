@@ -1,0 +1,59 @@
+"""Train, compare, register and promote: `python -m training [--data FILE] [--test FILE]`."""
+
+import argparse
+import importlib
+import threading
+from pathlib import Path
+
+from training import registry, tracking
+from training.errors import run
+from training.params import PARAMS, Data, read_params, section
+from training.prepare import REPORT, prepare
+from training.project import PROJECT
+from training.promote import explain
+from training.records import DataReport, Registration, Result
+from training.register import REGISTRATION, results
+from training.report import open_console, print_comparison, print_data, print_version
+from training.workspace import make_workspace, reproduce
+
+_HELP = "labelled texts: a .csv, .csv.gz or .parquet file with columns text and label, or a folder of such"
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument("--data", type=Path, help=f"{_HELP}; by default the embedded corpus")
+    parser.add_argument("--test", type=Path, help=f"{_HELP}, to test on; by default a part is held out")
+    arguments = parser.parse_args()
+
+    directory = PROJECT
+    if arguments.data or arguments.test:
+        data = section(read_params(directory / PARAMS), "data", Data)
+        path = arguments.data or directory / data.path
+        data = data.model_copy(update={"path": path, "test": arguments.test})
+        prepare(data)  # bad input is told in one line, before anything is made or trained
+        directory = make_workspace(data)
+
+    # MLflow takes as long to import as DVC to find that nothing changed: side by side.
+    threading.Thread(target=importlib.import_module, args=("mlflow",), daemon=True).start()
+    reproduce(directory)
+    client = tracking.open_client()
+    registration = Registration.load(directory / REGISTRATION)
+    if not registry.holds(client, registration):
+        print(f"the registry has no version {registration.version} with this package: training again")
+        reproduce(directory, force=True)
+        registration = Registration.load(directory / REGISTRATION)
+    _tell(directory, registration)
+    for alias in (registry.STAGING, registry.PRODUCTION):
+        print(explain(registry.point(client, alias, registration.version)))
+
+
+def _tell(directory: Path, registration: Registration) -> None:
+    console = open_console()
+    found: list[Result] = results(directory)
+    print_data(console, DataReport.load(directory / REPORT))
+    print_comparison(console, found)
+    print_version(console, registration, found[0])
+
+
+if __name__ == "__main__":
+    run(_main)

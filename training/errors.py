@@ -1,0 +1,33 @@
+"""How the commands of this folder fail: one message on standard error and an exit code, no traceback."""
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+
+class InputError(Exception):
+    """What a person gave cannot be used; the message says what and where, and names the remedy."""
+
+
+class TrainingError(Exception):
+    """A step of training failed for a reason that no input explains; the message says what to do."""
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Run a command and leave the process.
+
+    The exit code is 0 when it returns, 2 after an `InputError`, 1 after a `TrainingError`, 130 when the
+    person interrupts it.
+    """
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except TrainingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted; what finished is kept, the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)

@@ -1,0 +1,139 @@
+"""From a fitted family to a model package that has been measured, profiled and checked."""
+
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from joblib import cpu_count  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from bento.package import (
+    Canary,
+    Histogram,
+    Label,
+    Limits,
+    Manifest,
+    Package,
+    Profile,
+    hash_files,
+    write_package,
+)
+from bento.scorer import Scorer, load_tokenizer
+from bento.text import NORMALISER_VERSION
+from training.canaries import TEXTS
+from training.evaluate import evaluate
+from training.families import Fitted
+from training.progress import progress
+from training.records import MODEL_NAME, Evaluation, flatten
+from training.rows import Rows
+
+_CONFIDENCE_BOUNDS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+_TOKEN_BOUNDS = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+_CHUNK = 64
+
+
+def export(
+    directory: Path,
+    fitted: Fitted,
+    *,
+    family: str,
+    labels: tuple[Label, ...],
+    parts: dict[str, Rows],
+    run_id: str,
+    git_commit: str | None,
+) -> tuple[Package, dict[str, Evaluation]]:
+    """Write a model package and measure it.
+
+    The scores in it (metrics, profile, canaries) come from the very graph that is written, through the scorer
+    that serves it. The profile's tokens are those of the training rows; sentiment and confidence are those of
+    the validation rows, as a model is surer of what it learnt from than of anything it will be asked.
+
+    Args:
+        directory: Where the package goes; replaced when it exists.
+        fitted: The trained model.
+        family: Its name.
+        labels: What the columns of its probabilities mean.
+        parts: Rows of `train`, `validation` and `test`.
+        run_id: The MLflow run that it belongs to.
+        git_commit: From `training.project.git_commit`.
+
+    Returns:
+        The package, and how well it does on validation and on test.
+
+    Raises:
+        PackageError: What was exported does not fulfil the contract.
+    """
+    draft = Manifest(
+        name=MODEL_NAME,
+        family=family,
+        labels=labels,
+        limits=Limits(max_tokens=fitted.max_tokens),
+        normaliser_version=NORMALISER_VERSION,
+        temperature=1.0,
+        created_at=datetime.now(UTC),
+        run_id=run_id,
+        data_sha256=parts["train"].sha256(),
+        git_commit=git_commit,
+        metrics={},
+        profile=_profile(np.full((1, len(labels)), 1 / len(labels), np.float32), labels, [1]),
+        canaries=tuple(Canary(text=text, scores=dict.fromkeys(labels, 1 / len(labels))) for text in TEXTS),
+        files=hash_files(tokenizer=fitted.tokenizer, graph=fitted.graph),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        drafted = write_package(Path(folder) / "draft", draft, tokenizer=fitted.tokenizer, graph=fitted.graph)
+        scorer = Scorer(drafted)
+    scores = {part: _score(scorer, parts[part].texts, part) for part in ("validation", "test")}
+    evaluations = {part: evaluate(scores[part], labels, parts[part].labels) for part in scores}
+    tokenizer = load_tokenizer(fitted.tokenizer)
+    lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(parts["train"].texts)]
+    manifest = draft.model_copy(
+        update={
+            "metrics": flatten(evaluations),
+            "profile": _profile(scores["validation"], labels, lengths),
+            "canaries": tuple(_canary(scorer, text, labels) for text in TEXTS),
+        }
+    )
+    package = write_package(directory, manifest, tokenizer=fitted.tokenizer, graph=fitted.graph)
+    Scorer(package).check()
+    return package, evaluations
+
+
+def _score(scorer: Scorer, texts: Sequence[str], part: str) -> NDArray[np.float32]:
+    # Sorted before it is cut, so that a chunk holds texts of one length and little padding.
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
+    chunks = [order[start : start + _CHUNK] for start in range(0, len(order), _CHUNK)]
+    scores = np.empty((len(texts), len(scorer.labels)), np.float32)
+    with (
+        progress(f"scoring {len(texts)} {part} texts", len(texts)) as advance,
+        ThreadPoolExecutor(cpu_count()) as pool,
+    ):
+        scored = pool.map(lambda chunk: scorer.predict([texts[row] for row in chunk]), chunks)
+        for chunk, found in zip(chunks, scored, strict=True):
+            scores[chunk] = found
+            advance(len(chunk))
+    return scores
+
+
+def _canary(scorer: Scorer, text: str, labels: tuple[Label, ...]) -> Canary:
+    scores = scorer.score([scorer.encode(text)])[0]
+    return Canary(
+        text=text, scores={label: float(score) for label, score in zip(labels, scores, strict=True)}
+    )
+
+
+def _profile(scores: NDArray[np.float32], labels: tuple[Label, ...], lengths: Sequence[int]) -> Profile:
+    said = scores.argmax(axis=1)
+    return Profile(
+        sentiment={label: float((said == column).mean()) for column, label in enumerate(labels)},
+        confidence=_histogram(scores.max(axis=1), _CONFIDENCE_BOUNDS),
+        input_tokens=_histogram(np.asarray(lengths), _TOKEN_BOUNDS),
+    )
+
+
+def _histogram(values: NDArray[np.generic], bounds: tuple[float, ...]) -> Histogram:
+    buckets = np.searchsorted(bounds, values, side="left")  # a value equal to a bound falls below it
+    shares = np.bincount(buckets, minlength=len(bounds) + 1) / len(values)
+    return Histogram(bounds=bounds, shares=tuple(shares.tolist()))

@@ -1,0 +1,23 @@
+"""The checkout this code runs from."""
+
+import subprocess
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def git_commit() -> str | None:
+    """Return the commit of the checkout, with `-dirty` when a tracked file differs; None without git."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{commit}-dirty" if changes else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(  # noqa: S603 - the words are ours
+        command, cwd=PROJECT, check=True, capture_output=True, text=True
+    ).stdout.strip()

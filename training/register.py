@@ -1,0 +1,30 @@
+"""The stage `register`: the best family by macro-F1 on validation becomes a version, and `staging` it."""
+
+from pathlib import Path
+
+from training import registry, tracking
+from training.errors import run
+from training.families import FAMILIES
+from training.records import ARTIFACTS, Registration, Result
+
+REGISTRATION = ARTIFACTS / "registration.json"
+
+
+def results(directory: Path = Path()) -> list[Result]:
+    """Return the result of every family trained there, best first; of equals the smaller package."""
+    found = [Result.load(directory / ARTIFACTS / name / "result.json") for name in FAMILIES]
+    return sorted(
+        found, key=lambda result: (-result.evaluations["validation"].macro_f1, result.package_bytes)
+    )
+
+
+def _main() -> None:
+    client = tracking.open_client()
+    registration: Registration = registry.register(client, results()[0])
+    registry.point(client, registry.STAGING, registration.version)
+    registration.write(REGISTRATION)
+    print(f"{registration.name} version {registration.version}: {registration.family}, {registration.digest}")
+
+
+if __name__ == "__main__":
+    run(_main)

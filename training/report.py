@@ -1,0 +1,62 @@
+"""What a person reads at the end: the data, the comparison of the families, the version."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from training.records import DataReport, Registration, Result, Source
+
+_WIDTH_OF_A_FILE = 120
+
+
+def open_console() -> Console:
+    """Return a console that keeps tables whole where standard output is a file or a pipe."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH_OF_A_FILE)
+
+
+def print_data(console: Console, report: DataReport) -> None:
+    """Print what became of the rows."""
+    for source in filter(None, (report.data, report.test)):
+        console.print(f"data {source.name}: {source.kept} of {source.read} rows kept{_reasons(source)}")
+    table = Table("part", *report.labels, "rows")
+    for part, counts in report.parts.items():
+        numbers = [counts.get(label, 0) for label in report.labels]
+        table.add_row(part, *map(str, [*numbers, sum(numbers)]))
+    console.print(table)
+
+
+def print_comparison(console: Console, results: Sequence[Result]) -> None:
+    """Print how the families do on validation, by which the best is chosen, and on test; the best first."""
+    for part in results[0].evaluations:
+        labels = list(results[0].evaluations[part].classes)
+        measures = ("accuracy", "precision", "recall", "macro-F1")
+        table = Table("family", *measures, *(f"F1 {label}" for label in labels), "size", "trained in")
+        table.title = f"on {results[0].evaluations[part].rows} {part} rows"
+        for result in results:
+            scores = result.evaluations[part]
+            numbers = [scores.accuracy, scores.macro_precision, scores.macro_recall, scores.macro_f1]
+            numbers += [scores.classes[label].f1 for label in labels]
+            table.add_row(
+                result.family,
+                *(f"{number:.3f}" for number in numbers),
+                f"{result.package_bytes / 1e6:.1f} MB",
+                f"{result.train_seconds:.1f} s",
+            )
+        console.print(table)
+
+
+def print_version(console: Console, registration: Registration, best: Result) -> None:
+    """Print which version the best family is."""
+    console.print(
+        f"{registration.name} version {registration.version}: {registration.family} on {best.data}, "
+        f"macro-F1 {best.evaluations['validation'].macro_f1:.3f} on validation, {registration.digest}",
+        soft_wrap=True,
+    )
+
+
+def _reasons(source: Source) -> str:
+    if not source.dropped:
+        return ", none dropped"
+    return "; dropped: " + ", ".join(f"{count} {reason}" for reason, count in source.dropped.items())

@@ -1,0 +1,53 @@
+"""Rows of labelled text: as found in a file, and as models are trained on them."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from bento.package import LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """One row as it stands in a file; `place` counts lines of a CSV file, rows of a parquet file, from 1."""
+
+    text: str | None
+    label: str | None
+    file: str
+    place: int
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Texts, normalised, and the label of each."""
+
+    texts: list[str]
+    labels: list[str]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def count(self) -> dict[str, int]:
+        """Return the number of rows of each label that occurs, in the order of `bento.package.LABELS`."""
+        return {label: count for label in LABELS if (count := self.labels.count(label))}
+
+    def sha256(self) -> str:
+        """Return a hash of the content that depends on no file format."""
+        digest = hashlib.sha256()
+        for row in zip(self.texts, self.labels, strict=True):
+            digest.update(json.dumps(row).encode() + b"\n")
+        return digest.hexdigest()
+
+    def write(self, path: Path) -> None:
+        """Write the rows as parquet."""
+        pq.write_table(pa.table({"text": self.texts, "label": self.labels}), path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Rows":
+        """Read what `write` wrote."""
+        table = pq.read_table(path)
+        return cls(table["text"].to_pylist(), table["label"].to_pylist())

@@ -1,0 +1,105 @@
+"""Runs in MLflow: where they are kept, and what is logged of each.
+
+MLflow takes seconds to import, so it is imported inside functions, and talks much, so it is kept to warnings.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.project import PROJECT
+from training.records import MODEL_NAME, Result, flatten
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_SQLITE = "sqlite:///"
+
+
+def tracking_uri() -> str:
+    """Return `MLFLOW_TRACKING_URI`, or by default the SQLite database `.valence/mlflow.db` of the project."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{PROJECT / '.valence' / 'mlflow.db'}"
+
+
+def open_client() -> "MlflowClient":
+    """Open MLflow at `tracking_uri`; a local database is made when it is not there."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    from mlflow import MlflowClient
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    uri = tracking_uri()
+    if uri.startswith(_SQLITE):
+        Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+    return MlflowClient(tracking_uri=uri)
+
+
+@contextmanager
+def new_run(client: "MlflowClient", family: str, data: str) -> Iterator[str]:
+    """Open a run, and end it as finished, or as failed when the block raises.
+
+    Yields:
+        The run's id.
+    """
+    run = client.create_run(
+        _experiment(client), run_name=f"{family}-{data}", tags={"family": family, "data": data}
+    )
+    run_id: str = run.info.run_id
+    try:
+        yield run_id
+    except BaseException:
+        client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED")
+
+
+def log_result(
+    client: "MlflowClient", result: Result, params: dict[str, object], package: Path, picture: Path
+) -> None:
+    """Log everything about a trained family: parameters, metrics, lineage, the picture, the package.
+
+    Args:
+        client: From `open_client`.
+        result: What came out.
+        params: The family's section of `params.yaml`.
+        package: The package's directory; it becomes the artifact folder `package`.
+        picture: The confusion matrices.
+    """
+    from mlflow.entities import Metric, Param, RunTag
+
+    now = int(time.time() * 1000)
+    metrics = flatten(result.evaluations) | {
+        "train_rows": result.train_rows,
+        "train_seconds": result.train_seconds,
+        "package_bytes": result.package_bytes,
+    }
+    chosen = {f"chosen_{name}": value for name, value in result.chosen.items()}
+    tags = {"digest": result.digest, "data_sha256": result.data_sha256}
+    if result.git_commit:
+        tags["git_commit"] = result.git_commit
+    client.log_batch(
+        result.run_id,
+        metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+        params=[Param(name, str(value)) for name, value in (params | chosen).items()],
+        tags=[RunTag(name, value) for name, value in tags.items()],
+    )
+    client.log_artifact(result.run_id, str(picture))
+    client.log_artifacts(result.run_id, str(package), "package")
+
+
+def _experiment(client: "MlflowClient") -> str:
+    found = client.get_experiment_by_name(MODEL_NAME)
+    if found is not None:
+        return str(found.experiment_id)
+    uri = tracking_uri()
+    # Beside the database rather than in whatever directory this happens to run; a server knows its own place.
+    location = (
+        (Path(uri.removeprefix(_SQLITE)).resolve().parent / "mlartifacts").as_uri()
+        if uri.startswith(_SQLITE)
+        else None
+    )
+    return str(client.create_experiment(MODEL_NAME, artifact_location=location))

@@ -1,0 +1,83 @@
+"""Where `dvc repro` runs: the project itself, or a workspace of its own for a data set that someone brings.
+
+A workspace is a small DVC project below `.valence/datasets/`: the project's `dvc.yaml` and parameters, with
+the data set in place of the embedded corpus. No tracked file is touched, and the same data set finds its
+workspace again, so nothing is trained twice.
+"""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from training.errors import TrainingError
+from training.params import PARAMS, Data, read_params
+from training.prepare import name_of
+from training.project import PROJECT
+from training.reading import files_of
+
+_DVC_CONFIG = (PROJECT / ".dvc" / "config", Path(".dvc") / "config")
+
+
+def make_workspace(data: Data) -> Path:
+    """Make the workspace of a data set, or bring the one it has up to date with the project.
+
+    Args:
+        data: Where the texts are, as a person named them.
+
+    Returns:
+        The directory.
+    """
+    params = read_params(PROJECT / PARAMS)
+    params["project"] = str(PROJECT)
+    params["data"] |= {"path": str(data.path.resolve())}
+    if data.test is not None:
+        params["data"]["test"] = str(data.test.resolve())
+    # Letters that mean something to YAML templates or shells stay out of the name.
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", name_of(data.path))[:40].strip("-") or "data"
+    directory = PROJECT / ".valence" / "datasets" / f"{name}-{_hash(data)[:12]}"
+    source, target = _DVC_CONFIG
+    for path, content in (
+        (directory / target, source.read_text(encoding="utf-8")),
+        (directory / "dvc.yaml", (PROJECT / "dvc.yaml").read_text(encoding="utf-8")),
+        (directory / PARAMS, yaml.safe_dump(params, sort_keys=False, allow_unicode=True)),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    return directory
+
+
+def reproduce(directory: Path, *, force: bool = False) -> None:
+    """Run `dvc repro` in a directory; what it prints is seen at once.
+
+    Args:
+        directory: The project or a workspace.
+        force: Run every stage, changed or not.
+
+    Raises:
+        TrainingError: A stage failed; it said why.
+    """
+    environment = os.environ | {
+        # The stages call `python`: let it be this one, also where nobody activated the environment.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])),
+    }
+    command = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]
+    code = subprocess.run(  # noqa: S603 - the words are ours
+        command, cwd=directory, env=environment, check=False
+    ).returncode
+    if code:
+        raise TrainingError(f"`dvc repro` failed in {directory}; the message above says why")
+
+
+def _hash(data: Data) -> str:
+    digest = hashlib.sha256()
+    for source in filter(None, (data.path, data.test)):
+        for file in files_of(source):
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+        digest.update(b"|")
+    return digest.hexdigest()
