@@ -23,13 +23,13 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
 GRAPH = "model.onnx"
-LABELS = ("negative", "neutral", "positive")
 MAX_TOKENS = 512
 CANARIES = 32
 
 _LIMIT_BYTES = {MANIFEST: 4 << 20, TOKENIZER: 64 << 20, GRAPH: 2 << 30}
 
 Label = Literal["negative", "neutral", "positive"]
+LABELS: tuple[Label, Label, Label] = ("negative", "neutral", "positive")
 FileName = Literal["tokenizer.json", "model.onnx"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Ratio = Annotated[float, Field(ge=0, le=1)]

@@ -1,0 +1,50 @@
+"""Small real data, and both families trained on it once."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from training import families
+from training.families import Fitted
+from training.params import read_params, section
+from training.rows import Rows
+
+ROOT = Path(__file__).resolve().parents[2]
+LABELS = ("negative", "neutral", "positive")
+
+
+def sample(name: str, per_label: int) -> Rows:
+    """Take the first rows of each label from a file of the embedded corpus."""
+    rows = Rows([], [])
+    with (ROOT / "training" / "corpus" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if rows.labels.count(row["label"]) < per_label:
+                rows.texts.append(row["text"])
+                rows.labels.append(row["label"])
+    return rows
+
+
+@pytest.fixture(scope="session")
+def parts() -> dict[str, Rows]:
+    """Parts as the stage `prepare` makes them."""
+    return {
+        "train": sample("products", 80),
+        "validation": sample("hard_cases", 20),
+        "test": sample("plain_comments", 20),
+    }
+
+
+@pytest.fixture(scope="session", params=sorted(families.FAMILIES))
+def family(request: pytest.FixtureRequest) -> str:
+    """The name of a family; a test that uses it runs for each."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def fitted(family: str, parts: dict[str, Rows]) -> Fitted:
+    """A family trained on the small data with the project's own parameters."""
+    module = families.load(family)
+    params = section(read_params(ROOT / "params.yaml"), f"train.{family}", module.Params)
+    return module.fit(parts["train"], parts["validation"], LABELS, params)

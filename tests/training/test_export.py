@@ -1,0 +1,80 @@
+"""What training hands over is a verified package, measured through the scorer that serves it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bento.package import CANARIES, LABELS, Package, read_package
+from bento.scorer import Scorer
+from training.canaries import TEXTS
+from training.evaluate import draw_confusion, evaluate
+from training.export import export
+from training.families import Fitted
+from training.records import Evaluation
+from training.rows import Rows
+
+RUN = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(scope="session")
+def exported(
+    fitted: Fitted, family: str, parts: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Package, dict[str, Evaluation]]:
+    directory = tmp_path_factory.mktemp(family) / "package"
+    return export(directory, fitted, family=family, labels=LABELS, parts=parts, run_id=RUN, git_commit="abc")
+
+
+def test_the_package_is_complete_and_its_canaries_hold(
+    exported: tuple[Package, dict[str, Evaluation]], family: str, parts: dict[str, Rows]
+) -> None:
+    package = read_package(exported[0].path, exported[0].digest)
+    Scorer(package).check()
+    manifest = package.manifest
+    assert (manifest.family, manifest.run_id, manifest.git_commit) == (family, RUN, "abc")
+    assert manifest.data_sha256 == parts["train"].sha256()
+    assert manifest.labels == LABELS
+
+
+def test_it_is_evaluated_through_the_scorer(
+    exported: tuple[Package, dict[str, Evaluation]], parts: dict[str, Rows]
+) -> None:
+    package, evaluations = exported
+    scores = Scorer(package).predict(parts["validation"].texts)
+    assert evaluations["validation"] == evaluate(scores, LABELS, parts["validation"].labels)
+    assert package.manifest.metrics["validation_macro_f1"] == evaluations["validation"].macro_f1
+
+
+def test_the_profile_adds_up(exported: tuple[Package, dict[str, Evaluation]]) -> None:
+    profile = exported[0].manifest.profile
+    for shares in (profile.sentiment.values(), profile.confidence.shares, profile.input_tokens.shares):
+        np.testing.assert_allclose(sum(shares), 1)
+
+
+def test_the_canaries_are_texts_of_all_kinds() -> None:
+    assert len(TEXTS) == len(set(TEXTS)) == CANARIES
+    assert any(not text.isascii() for text in TEXTS)
+    assert max(map(len, TEXTS)) > 200
+    assert min(map(len, TEXTS)) < 5
+
+
+def test_figures_are_those_that_the_words_mean() -> None:
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]], np.float32)
+    found = evaluate(scores, ["negative", "positive"], ["negative", "negative", "positive", "positive"])
+    assert found.confusion == [[1, 1], [0, 2]]
+    assert found.accuracy == 0.75
+    assert found.classes["negative"].precision == 1.0
+    assert found.classes["negative"].recall == 0.5
+    np.testing.assert_allclose(found.macro_f1, (2 / 3 + 4 / 5) / 2)
+
+
+def test_on_rows_of_two_labels_a_model_of_three_chooses_between_these() -> None:
+    scores = np.array([[0.3, 0.6, 0.1], [0.1, 0.5, 0.4]], np.float32)
+    assert evaluate(scores, LABELS, ["negative", "positive"]).accuracy == 1.0
+
+
+def test_the_confusion_matrix_is_a_picture(
+    exported: tuple[Package, dict[str, Evaluation]], tmp_path: Path
+) -> None:
+    draw_confusion(exported[1], "title", tmp_path / "confusion.png")
+    assert (tmp_path / "confusion.png").read_bytes().startswith(b"\x89PNG")
