@@ -43,8 +43,10 @@ def _main() -> None:
         reproduce(directory, force=True)
         registration = Registration.load(directory / REGISTRATION)
     _tell(directory, registration)
-    for alias in (registry.STAGING, registry.PRODUCTION):
-        print(explain(registry.point(client, alias, registration.version)))
+    # Moved by the stage `register` already, unless DVC took its result from the cache.
+    registry.point(client, registry.STAGING, registration.version)
+    print(f"{registry.STAGING}: {registration.version}")
+    print(explain(registry.point(client, registry.PRODUCTION, registration.version)))
 
 
 def _tell(directory: Path, registration: Registration) -> None:
