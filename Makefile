@@ -1,6 +1,7 @@
 # Valence. `make help` lists what there is.
 
 PYTHON ?= python3
+HOST   ?= 127.0.0.1
 PORT   ?= 3000
 VENV   := .venv/bin
 export TORCH_INDEX
@@ -13,9 +14,9 @@ data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-serve: ## Train what changed, build the Bento and serve it (DATA=, TEST=, PORT=, TORCH_INDEX=, PYTHON=)
+serve: ## Train what changed, build the Bento and serve it (DATA=, TEST=, HOST=, PORT=, TORCH_INDEX=, PYTHON=)
 	@$(PYTHON) scripts/bootstrap.py train
-	@$(VENV)/python scripts/serve.py --port $(PORT) $(data)
+	@$(VENV)/python scripts/serve.py --host $(HOST) --port $(PORT) $(data)
 
 train: ## Train and register without serving (DATA=, TEST=)
 	@$(PYTHON) scripts/bootstrap.py train

@@ -16,8 +16,8 @@ import yaml
 from bentoml.exceptions import BentoMLException, NotFound
 from rich.console import Console
 
-from bento.package import GRAPH, MANIFEST, TOKENIZER, Package, PackageError, read_package
-from bento.registry import MODEL_NAME, RegistryError, resolve
+from bento.package import GRAPH, MANIFEST, MODEL_NAME, TOKENIZER, Package, PackageError, read_package
+from bento.registry import RegistryError, resolve
 from bento.settings import SettingsError, load_settings
 from bento.store import PACKAGE_FOLDER
 
@@ -53,6 +53,7 @@ def build(package: Package) -> bentoml.Tag:
 
     Raises:
         BentoMLException: BentoML refused.
+        PackageError: BentoML's store holds a damaged copy of the package.
     """
     model = import_package(package)
     tag = bentoml.Tag("valence", f"{model.tag.version}-{_code_digest()[:8]}")
@@ -67,12 +68,20 @@ def build(package: Package) -> bentoml.Tag:
 
 
 def import_package(package: Package) -> bentoml.Model:
-    """Bring a package into BentoML's model store, under a version that is the start of its digest."""
+    """Bring a package into BentoML's model store, under a version that is the start of its digest.
+
+    Raises:
+        BentoMLException: BentoML refused.
+        PackageError: The store has that version already, and it is damaged.
+    """
     tag = bentoml.Tag(MODEL_NAME, package.digest.removeprefix("sha256:")[:16])
     try:
-        return bentoml.models.get(tag)
+        stored = bentoml.models.get(tag)
     except NotFound:
         pass
+    else:
+        _check_stored(stored, package.digest)
+        return stored
     labels = {
         "digest": package.digest.replace(":", "-"),
         "family": package.manifest.family,
@@ -85,6 +94,17 @@ def import_package(package: Package) -> bentoml.Model:
             (folder / name).write_bytes(content)
         read_package(folder, package.digest)
     return bentoml.models.get(tag)
+
+
+def _check_stored(model: bentoml.Model, digest: str) -> None:
+    try:
+        read_package(Path(model.path) / PACKAGE_FOLDER, digest)
+    except PackageError as error:
+        raise PackageError(
+            f"{error}. BentoML's copy of the model is damaged; remove it with "
+            f"'bentoml models delete {model.tag}' (and before, with 'bentoml delete', the Bentos that this "
+            "names), then build again"
+        ) from error
 
 
 def _files(package: Package) -> dict[str, bytes]:

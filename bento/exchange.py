@@ -16,8 +16,8 @@ CLIENT_LEFT = 499
 
 _KEY = "valence.exchange"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_TRACEPARENT = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+_TRACEPARENT = re.compile(  # version 00 has no tail; a later one may, up to 128 characters in all
+    r"(?!ff)(?!00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.{0,72})?"
 )
 
 

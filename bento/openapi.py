@@ -1,5 +1,6 @@
 """The description of the API (OpenAPI 3.1), made from the very schemas that check and answer."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -24,9 +25,12 @@ _POST_ERRORS = (400, 413, 415, 422, 429, 500, 503)
 _HEADERS = {
     "X-Request-ID": "The id that the request brought, or one made for it.",
     "traceparent": "The W3C trace that the request belongs to, if it named one.",
-    "X-Model-Version": "The model that answered: its version, else the beginning of its digest.",
+    "X-Model-Version": "The model that is served: its version, else the beginning of its digest.",
     "Server-Timing": "Milliseconds in the queue, tokenising and inferring.",
+    "Retry-After": "Seconds to wait.",
 }
+_EVERYWHERE = ("X-Request-ID", "traceparent")
+_OF_THE_MODEL = ("X-Model-Version",)
 
 
 def describe(settings: Settings) -> dict[str, Any]:
@@ -60,25 +64,45 @@ def describe(settings: Settings) -> dict[str, Any]:
             "/predict/batch": {
                 "post": _post("predict_batch", "Judge several texts", BatchRequest, BatchAnswer)
             },
-            "/models": {"get": _get("models", "The model and its versions", Models, 500, 503)},
-            "/health": {"get": _get("health", "How the server is, for people", Health, 500, 503)},
+            "/models": {
+                "get": _get("models", "The model and its versions", Models, 500, 503, more=_OF_THE_MODEL)
+            },
+            "/health": {
+                "get": _get("health", "How the server is, for people", Health, 500, 503, more=_OF_THE_MODEL)
+            },
             "/livez": {"get": _get("livez", "Liveness probe", "text/plain")},
-            "/readyz": {"get": _get("readyz", "Readiness probe", "text/plain", 503)},
+            "/readyz": {"get": _get("readyz", "Readiness probe", "text/plain", 503, more=_OF_THE_MODEL)},
             "/metrics": {"get": _get("metrics", "Metrics, for Prometheus", "text/plain", 500)},
             "/docs": {"get": _get("docs", "This description, to read and to try", "text/html", 500)},
             "/openapi.json": {"get": _get("openapi", "This description", "application/json", 500)},
             "/": {"get": _get("index", "Where to start", "text/html", 500)},
         },
-        "components": {"schemas": schemas},
+        "components": {
+            "schemas": schemas,
+            "headers": {
+                name: {
+                    "description": why,
+                    "schema": {"type": "integer" if name == "Retry-After" else "string"},
+                }
+                for name, why in _HEADERS.items()
+            },
+        },
     }
 
 
 def _post(name: str, summary: str, asked: type[BaseModel], answered: type[BaseModel]) -> dict[str, Any]:
     body = {"required": True, "content": {"application/json": {"schema": _ref(asked)}}}
-    return {**_get(name, summary, answered, *_POST_ERRORS), "requestBody": body}
+    more = (*_OF_THE_MODEL, "Server-Timing")
+    return {**_get(name, summary, answered, *_POST_ERRORS, more=more), "requestBody": body}
 
 
-def _get(name: str, summary: str, answered: type[BaseModel] | str, *errors: int) -> dict[str, Any]:
+def _get(
+    name: str,
+    summary: str,
+    answered: type[BaseModel] | str,
+    *errors: int,
+    more: Sequence[str] = (),
+) -> dict[str, Any]:
     if isinstance(answered, str):
         content: dict[str, Any] = {
             answered: {"schema": {} if answered.endswith("json") else {"type": "string"}}
@@ -87,7 +111,7 @@ def _get(name: str, summary: str, answered: type[BaseModel] | str, *errors: int)
         content = {"application/json": {"schema": _ref(answered)}}
     answer = {
         "description": "The answer.",
-        "headers": {key: {"description": why, "schema": {"type": "string"}} for key, why in _HEADERS.items()},
+        "headers": _headers(*_EVERYWHERE, *more),
         "content": content,
     }
     return {
@@ -98,15 +122,16 @@ def _get(name: str, summary: str, answered: type[BaseModel] | str, *errors: int)
 
 
 def _problem(code: int) -> dict[str, Any]:
-    problem: dict[str, Any] = {
+    waits = code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+    return {
         "description": _WHY[code],
+        "headers": _headers(*_EVERYWHERE, *(["Retry-After"] if waits else [])),
         "content": {"application/problem+json": {"schema": _ref(Problem)}},
     }
-    if code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        problem["headers"] = {
-            "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}
-        }
-    return problem
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:

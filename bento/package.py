@@ -19,6 +19,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+MODEL_NAME = "valence-sentiment"  # what models are registered and stored as
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
@@ -211,7 +212,7 @@ def read_package(directory: Path, digest: str | None = None) -> Package:
 def _parse(path: Path, raw: bytes) -> Manifest:
     try:
         version = json.loads(raw)["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PackageError(f"{path}: not a manifest ({type(error).__name__}: {error})") from error
     if version != SCHEMA_VERSION:
         raise PackageError(

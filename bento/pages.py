@@ -23,6 +23,12 @@ def page_routes() -> list[Route]:
         "/static/swagger-ui.css": theirs / "swagger-ui.css",
         "/static/swagger-ui-bundle.js": theirs / "swagger-ui-bundle.js",
     }
+    for file in assets.values():
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{file}: missing; install the version of BentoML that pyproject.toml names, "
+                f"which brings Swagger UI along"
+            )
     return [
         Route("/", _front_page),
         Route("/docs", _docs),

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from tokenizers import Tokenizer
 
-from bento.package import Package, PackageError
+from bento.package import Label, Package, PackageError
 from bento.text import NORMALISER_VERSION, normalise
 
 CANARY_TOLERANCE = 1e-3  # between processors; a wrong graph or tokenizer is off by far more
+
+_CANARIES_ALONE = 4  # what fails in a batch of one fails soon, and a start should not take long
 
 _ORT_ERRORS = (
     ort_errors.Fail,
@@ -26,6 +28,10 @@ _ORT_ERRORS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
+
+
+class ScoringError(PackageError):
+    """The graph fails on a batch, or answers it with something that the contract does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Scorer:
                 f"{package.path}: made with text normaliser {manifest.normaliser_version}, this code has "
                 f"{NORMALISER_VERSION}; use the version that belongs to the package, or train it again"
             )
-        self.labels: tuple[str, ...] = manifest.labels
+        self.labels: tuple[Label, ...] = manifest.labels
         self.max_tokens = manifest.limits.max_tokens
         self._tokenizer = load_tokenizer(package.tokenizer)
         truncation = self._tokenizer.truncation
@@ -90,6 +96,9 @@ class Scorer:
 
         Returns:
             Probabilities [texts, labels], rows in the order of the batch.
+
+        Raises:
+            ScoringError: The graph fails, or returns another shape.
         """
         tokens = max(1, *map(len, batch))
         ids = np.zeros((len(batch), tokens), np.int64)
@@ -97,8 +106,19 @@ class Scorer:
         for row, encoding in enumerate(batch):
             ids[row, : len(encoding)] = encoding.ids
             mask[row, : len(encoding)] = 1
-        (probabilities,) = self._session.run(["probabilities"], {"input_ids": ids, "attention_mask": mask})
-        return np.asarray(probabilities, np.float32)
+        try:
+            (probabilities,) = self._session.run(
+                ["probabilities"], {"input_ids": ids, "attention_mask": mask}
+            )
+        except _ORT_ERRORS as error:
+            raise ScoringError(f"{self._path}: model.onnx fails: {_one_line(error)}") from error
+        scores = np.asarray(probabilities, np.float32)
+        expected = (len(batch), len(self.labels))
+        if scores.shape != expected:
+            raise ScoringError(
+                f"{self._path}: model.onnx returns scores of shape {scores.shape} where {expected} is due"
+            )
+        return scores
 
     def predict(self, texts: Sequence[str], *, batch_tokens: int = 4096) -> NDArray[np.float32]:
         """Score texts offline: encoded, sorted by length, run in batches, put back in order.
@@ -109,6 +129,9 @@ class Scorer:
 
         Returns:
             Probabilities [texts, labels].
+
+        Raises:
+            ScoringError: See `score`.
         """
         scores = np.empty((len(texts), len(self.labels)), np.float32)
         encodings = [self.encode(text) for text in texts]
@@ -117,21 +140,22 @@ class Scorer:
         return scores
 
     def check(self) -> None:
-        """Score the package's canary texts, each alone, and compare.
+        """Score the package's canary texts in batches, the first few alone as well, and compare.
 
         Raises:
             PackageError: A score is not what the exporting machine saw, so the package is damaged in a
                 way that no checksum shows, or this machine computes wrongly.
         """
-        for number, canary in enumerate(self._canaries):
-            scores = self.score([self.encode(canary.text)])[0]
-            expected = [canary.scores[label] for label in canary.scores]
-            order = [self.labels.index(label) for label in canary.scores]
-            difference = float(np.max(np.abs(scores[order] - expected)))
-            if not difference <= CANARY_TOLERANCE:
+        texts = [canary.text for canary in self._canaries]
+        expected = np.array([[canary.scores[label] for label in self.labels] for canary in self._canaries])
+        alone = np.concatenate([self.score([self.encode(text)]) for text in texts[:_CANARIES_ALONE]])
+        for how, scores in (("alone", alone), ("in a batch", self.predict(texts))):
+            differences = np.abs(scores - expected[: len(scores)]).max(axis=1)
+            number = int(differences.argmax())  # of the worst, and a NaN is worse than any
+            if not differences[number] <= CANARY_TOLERANCE:
                 raise PackageError(
-                    f"{self._path}: canary text {number} scores {difference:.4f} away from what its manifest "
-                    f"says (allowed {CANARY_TOLERANCE}); train or fetch the package again"
+                    f"{self._path}: canary text {number} scores {differences[number]:.4f} away {how} from "
+                    f"what its manifest says (allowed {CANARY_TOLERANCE}); train or fetch the package again"
                 )
 
 
@@ -170,11 +194,11 @@ def _open_session(package: Package, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # its errors come as exceptions; it need not print them as well
     try:
         session = ort.InferenceSession(package.graph, options, providers=["CPUExecutionProvider"])
     except _ORT_ERRORS as error:
-        raise PackageError(f"{package.path}: model.onnx cannot be loaded: {error}") from error
+        raise PackageError(f"{package.path}: model.onnx cannot be loaded: {_one_line(error)}") from error
     inputs = {put.name: put.type for put in session.get_inputs()}
     outputs = {put.name: put.type for put in session.get_outputs()}
     if inputs != {"input_ids": "tensor(int64)", "attention_mask": "tensor(int64)"} or outputs != {
@@ -184,3 +208,7 @@ def _open_session(package: Package, threads: int) -> ort.InferenceSession:
             f"{package.path}: model.onnx has inputs {inputs} and outputs {outputs}, not the contract's"
         )
     return session
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -14,10 +14,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bento import logs
 from bento.api import create_app
+from bento.cpus import usable_cpus
 from bento.package import PackageError, read_package
 from bento.predictions import one_answer
 from bento.registry import RegistryError, Resolved, resolve
 from bento.schemas import PredictAnswer
+from bento.scorer import Scorer
 from bento.settings import PREFIX, Settings, SettingsError, load_settings
 from bento.store import stored_package
 
@@ -95,10 +97,10 @@ class Valence:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def check() -> None:
-        """Find and verify the model before any worker starts, so that all of them get the same one."""
+        """Find and prove the model before any worker starts, so that all of them get the same good one."""
         try:
             found = _find_model()
-            read_package(found.path, _settings.model_digest)
+            Scorer(read_package(found.path, _settings.model_digest), threads=usable_cpus()).check()
         except (PackageError, RegistryError) as error:
             raise BentoMLException(str(error)) from error
         os.environ[f"{PREFIX}MODEL"] = str(found.path.absolute())

@@ -14,9 +14,10 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,512}>")
 _URL = re.compile(r"(?:https?://|\bwww\.)[^\s<>\"]+", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<![\w@.])@\w+")
 _SPACE = re.compile(r"\s+")
-_AMPERSANDS = re.compile(r"&(?:amp;|#0*38;|#x0*26;)+", re.IGNORECASE)
+_AMPERSANDS = re.compile(r"&(?:(?:amp|#0*38(?![0-9])|#x0*26(?![0-9a-f]));?)+", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ASCII_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ROUNDS = 8  # of looking for what hides in what; nobody but an attacker needs more
 _ZERO_WIDTH_JOINER = "\u200d"  # kept: it joins emoji
 _QUOTES = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201b\u02bc", "'") | dict.fromkeys("\u201c\u201d\u201e\u201f", '"')
@@ -44,27 +45,38 @@ def normalise(text: str) -> str:
     if "@" in text:
         text = _HANDLE.sub("@user", text)
     text = _SPACE.sub(" ", text)
-    while _TAG.search(text):  # again, as a tag may have stood inside another
-        text = _SPACE.sub(" ", _TAG.sub(" ", text))
+    text = _remove_tags(text)
     return text.strip()
+
+
+def _remove_tags(text: str) -> str:
+    """Replace tags by spaces, those that others stood in too; at the end no `<` can begin one."""
+    for _ in range(_ROUNDS):
+        if "<" not in text or not _TAG.search(text):
+            return text
+        text = _SPACE.sub(" ", _TAG.sub(" ", text))
+    return _SPACE.sub(" ", text.replace("<", " "))
 
 
 def _unwrap(text: str) -> str:
     """Resolve Unicode forms, invisible characters and entities to the end, as each may hide another."""
-    while True:
-        if text.isascii():
-            plain = _ASCII_CONTROL.sub(" ", text)
-        else:
-            plain = unicodedata.normalize("NFKC", _SURROGATE.sub("\ufffd", text))
-            plain = "".join(map(_visible, plain))
-        if "&" in plain:
-            # The runs first: resolved one level a round, a long "&amp;amp;amp;…" would cost quadratic time.
-            plain = html.unescape(_AMPERSANDS.sub("&", plain))
-        if plain == text:
-            return text
-        if "&" not in plain and plain.isascii():
+    for _ in range(_ROUNDS):
+        plain = _unwrap_once(text)
+        if plain == text or ("&" not in plain and plain.isascii()):
             return plain
         text = plain
+    return _unwrap_once(text.replace("&", " "))
+
+
+def _unwrap_once(text: str) -> str:
+    if text.isascii():
+        plain = _ASCII_CONTROL.sub(" ", text)
+    else:
+        plain = unicodedata.normalize("NFKC", _SURROGATE.sub("\ufffd", text))
+        plain = "".join(map(_visible, plain))
+    if "&" in plain:
+        plain = html.unescape(_AMPERSANDS.sub("&", plain))
+    return plain
 
 
 def _visible(character: str) -> str:

@@ -22,11 +22,10 @@ def main():
     if len(sys.argv) != 2 or sys.argv[1] not in SETS:
         stop("usage: python3 scripts/bootstrap.py {%s}" % ",".join(SETS))
     wanted = sys.argv[1]
-    interpreter = find_python()
     if up_to_date(wanted):
         return
     if not os.path.exists(PYTHON):
-        make_venv(interpreter)
+        make_venv(find_python())
     for name in SETS:
         remove_stamp(name)
     install(wanted)
@@ -113,6 +112,8 @@ def run(command, environment=None):
 
 
 def up_to_date(wanted):
+    if not os.path.exists(PYTHON):  # also when the Python that it links to is gone
+        return False
     for name in SETS[SETS.index(wanted) :]:
         if os.path.exists(stamp(name)):
             with open(stamp(name)) as file:

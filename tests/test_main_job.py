@@ -30,6 +30,13 @@ with bentoml.SyncHTTPClient(sys.argv[1]) as client:
     print(json.dumps(dict(client.predict(text=sys.argv[2])), default=str))
 """
 
+ANOTHER_VERSION = """
+from training import tracking
+client = tracking.open_client()
+one = client.get_model_version("valence-sentiment", "1")
+client.create_model_version("valence-sentiment", one.source, run_id=one.run_id)
+"""
+
 
 @dataclass
 class Home:
@@ -38,6 +45,7 @@ class Home:
     project: Path
     data: Path
     environment: dict[str, str]
+    copied: dict[Path, bytes]
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -114,14 +122,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, check=True, capture_output=True
     )
+    copied = {}
     for name in filter(None, listed.stdout.decode().split("\0")):
         if (ROOT / name).is_file():
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, project / name)
+            copied[project / name] = (project / name).read_bytes()
     data = folder / "my reviews.csv"
     write_sample(data)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("VALENCE_", "MLFLOW_"))}
-    return Home(project, data, kept | {"BENTOML_HOME": str(folder / "bentoml"), "BENTOML_DO_NOT_TRACK": "1"})
+    kept |= {"BENTOML_HOME": str(folder / "bentoml"), "BENTOML_DO_NOT_TRACK": "1"}
+    return Home(project, data, kept, copied)
 
 
 def write_sample(path: Path) -> None:
@@ -189,6 +200,16 @@ def test_a_second_start_trains_nothing_and_serves_the_same(home: Home, served: S
     assert again["scores"] == served.answers[0]["scores"]
 
 
+def test_a_version_gone_back_to_stays_until_something_new_is_trained(home: Home, served: Served) -> None:
+    client = home.run("-c", ANOTHER_VERSION)
+    assert client.returncode == 0, client.stderr
+    back = home.run("-m", "training.promote", "--to", "2")
+    assert "production: 1 -> 2" in back.stdout, back.stderr
+    again = home.run("-m", "training", "--data", str(home.data))
+    assert "production: 2, nothing moved" in again.stdout, again.stderr
+    assert home.run("-m", "training.promote", "--to", "1").returncode == 0
+
+
 def test_a_file_is_scored_by_the_model_in_production(home: Home, served: Served) -> None:
     source, target = home.project.parent / "in.csv", home.project.parent / "out.csv"
     source.write_text("id,text\n" + "".join(f"{number},{text}\n" for number, text in enumerate(TEXTS[:1])))
@@ -200,28 +221,41 @@ def test_a_file_is_scored_by_the_model_in_production(home: Home, served: Served)
     assert abs(float(row["confidence"]) - float(str(served.answers[0]["confidence"]))) < 1e-3
 
 
-def test_no_tracked_file_is_touched(home: Home, served: Served) -> None:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
-            assert (home.project / name).read_bytes() == (ROOT / name).read_bytes(), name
+def test_no_file_of_the_project_is_touched(home: Home, served: Served) -> None:
+    assert {path for path, content in home.copied.items() if path.read_bytes() != content} == set()
 
 
 def test_a_taken_port_names_the_remedy(home: Home) -> None:
     with socket.socket() as taken:
-        taken.bind(("0.0.0.0", 0))  # noqa: S104 - as the server would
+        taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         done = home.run("scripts/serve.py", "--port", str(port))
     assert done.returncode == 2
-    assert f"port {port} cannot be used" in done.stderr
+    assert f"port {port} of 127.0.0.1 cannot be used" in done.stderr
     assert f"make serve PORT={port + 1}" in done.stderr
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "http"])
+def test_what_is_no_port_is_refused(home: Home, port: str) -> None:
+    done = home.run("scripts/serve.py", "--port", port)
+    assert done.returncode == 2
+    assert f"{port} is not a port" in done.stderr
+
+
+def test_a_wrong_setting_is_told_before_anything_is_trained(home: Home) -> None:
+    environment = home.environment | {"VALENCE_LANES": "-3"}
+    command = [sys.executable, "scripts/serve.py", "--port", str(free_port())]
+    done = subprocess.run(command, cwd=home.project, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "make: VALENCE_LANES" in done.stderr
+    assert "Running stage" not in done.stdout
 
 
 def test_the_bento_serves_the_same_elsewhere_with_its_own_requirements_alone(
     home: Home, served: Served, tmp_path: Path
 ) -> None:
-    tag = re.findall(r"serving (valence:\S+)", served.output)[0]
+    tag = re.findall(r"serving version \d+ as (valence:\S+)", served.output)[0]
     exported = home.run("-m", "bentoml", "export", tag, str(tmp_path / "exported.tar.gz"))
     assert exported.returncode == 0, exported.stderr
     bento = tmp_path / "bento"

@@ -23,6 +23,9 @@ def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--data", type=Path, help=f"{_HELP}; by default the embedded corpus")
     parser.add_argument("--test", type=Path, help=f"{_HELP}, to test on; by default a part is held out")
+    parser.add_argument(
+        "--reference", type=Path, metavar="OUT", help="write the models:/ reference of the version to a file"
+    )
     arguments = parser.parse_args()
 
     directory = PROJECT
@@ -34,19 +37,25 @@ def _main() -> None:
         directory = make_workspace(data)
 
     # MLflow takes as long to import as DVC to find that nothing changed: side by side.
-    threading.Thread(target=importlib.import_module, args=("mlflow",), daemon=True).start()
+    threading.Thread(target=importlib.import_module, args=("mlflow",)).start()
+    path = directory / REGISTRATION
+    before = Registration.load(path) if path.exists() else None
     reproduce(directory)
     client = tracking.open_client()
-    registration = Registration.load(directory / REGISTRATION)
+    registration = Registration.load(path)
     if not registry.holds(client, registration):
         print(f"the registry has no version {registration.version} with this package: training again")
         reproduce(directory, force=True)
-        registration = Registration.load(directory / REGISTRATION)
+        registration = Registration.load(path)
     _tell(directory, registration)
-    # Moved by the stage `register` already, unless DVC took its result from the cache.
-    registry.point(client, registry.STAGING, registration.version)
-    print(f"{registry.STAGING}: {registration.version}")
-    print(explain(registry.point(client, registry.PRODUCTION, registration.version)))
+    for alias in (registry.STAGING, registry.PRODUCTION):
+        # What somebody moved since stays where it is, unless there is something new.
+        if registration != before or registry.version_at(client, alias) is None:
+            print(explain(registry.point(client, alias, registration.version)))
+        else:
+            print(f"{alias}: {registry.version_at(client, alias)}, nothing moved")
+    if arguments.reference:
+        arguments.reference.write_text(f"models:/{registration.name}/{registration.version}\n")
 
 
 def _tell(directory: Path, registration: Registration) -> None:

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from bento.package import PackageError
+
 
 class InputError(Exception):
     """What a person gave cannot be used; the message says what and where, and names the remedy."""
@@ -16,15 +18,15 @@ class TrainingError(Exception):
 def run(main: Callable[[], None]) -> NoReturn:
     """Run a command and leave the process.
 
-    The exit code is 0 when it returns, 2 after an `InputError`, 1 after a `TrainingError`, 130 when the
-    person interrupts it.
+    The exit code is 0 when it returns, 2 after an `InputError`, 1 after a `TrainingError`, a package that
+    fulfils no contract or a full disk, 130 when the person interrupts it.
     """
     try:
         main()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except TrainingError as error:
+    except (TrainingError, PackageError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -64,6 +64,8 @@ def _without(cleaned: Cleaned, test: Rows) -> Cleaned:
     both = len(cleaned.rows) - len(kept)
     if not both:
         return cleaned
+    if not kept:
+        raise InputError("every text of the training data is also in the test data; name two different files")
     rows = Rows([text for text, _ in kept], [label for _, label in kept])
     return Cleaned(rows, cleaned.read, cleaned.dropped | {"also in the test data": both})
 

@@ -1,9 +1,16 @@
 """The checkout this code runs from."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+def python() -> str:
+    """Return what a person types in the project's directory to run this very Python."""
+    executable = Path(sys.executable)
+    return str(executable.relative_to(PROJECT)) if executable.is_relative_to(PROJECT) else sys.executable
 
 
 def git_commit() -> str | None:

@@ -4,6 +4,7 @@ import argparse
 
 from training import registry, tracking
 from training.errors import InputError, run
+from training.project import python
 from training.registry import Move
 
 
@@ -13,7 +14,7 @@ def explain(move: Move) -> str:
         return f"{move.alias}: {move.after}, nothing moved"
     line = f"{move.alias}: {move.before or 'none'} -> {move.after}"
     if move.alias == registry.PRODUCTION and move.before:
-        line += f"; back with: python -m training.promote --to {move.before}"
+        line += f"; back with: {python()} -m training.promote --to {move.before}"
     return line
 
 
@@ -25,11 +26,11 @@ def _main() -> None:
     staging = registry.version_at(client, registry.STAGING)
     version = wanted or staging
     if version is None:
-        raise InputError("nothing is registered yet; train first: python -m training")
+        raise InputError("nothing is registered yet; train first: make train")
     print(explain(registry.point(client, registry.PRODUCTION, version)))
     if staging not in (None, version):
-        print(f"staging: {staging}; together with: python -m training.promote --to {staging}")
-    print("a running server keeps its model until it is started again")
+        print(f"staging: {staging}; together with: {python()} -m training.promote --to {staging}")
+    print("a running server keeps its model; `make serve` starts one with the version in production")
 
 
 if __name__ == "__main__":

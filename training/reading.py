@@ -86,7 +86,8 @@ def _parse_csv(file: Path, content: bytes) -> Iterator[RawRow]:
     if not content.strip():
         raise InputError(f"{file}: the file is empty; a header line text,label and rows are expected")
     csv.field_size_limit(_FIELD_LIMIT)
-    reader = csv.reader(io.StringIO(_decode(file, content), newline=""))
+    reader = csv.reader(io.StringIO(_decode(file, content), newline=""), strict=True)
+    start = 1
     try:
         header = [name.strip() for name in next(reader)]
         _check_columns(file, header)
@@ -103,7 +104,10 @@ def _parse_csv(file: Path, content: bytes) -> Iterator[RawRow]:
                 yield RawRow(fields[text] or None, fields[label] or None, file.name, start)
             start = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"{file}: line {reader.line_num}: {error}") from error
+        raise InputError(
+            f"{file}: the row that begins in line {start} is not CSV: {error}; "
+            'a double quote inside a quoted text is written twice ("")'
+        ) from error
 
 
 def _check_columns(file: Path, found: list[str]) -> None:

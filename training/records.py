@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bento.package import MODEL_NAME as MODEL_NAME
+from training.errors import TrainingError
 
 ARTIFACTS = Path("artifacts")
-MODEL_NAME = "valence-sentiment"
 
 
 class Record(BaseModel):
@@ -31,9 +33,14 @@ class Record(BaseModel):
 
         Raises:
             OSError: It is not there.
-            pydantic.ValidationError: It is not such a record.
+            TrainingError: It is not such a record.
         """
-        return cls.model_validate_json(path.read_bytes())
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise TrainingError(
+                f"{path}: not what this version of the code writes; run `dvc repro --force` there"
+            ) from error
 
 
 class Source(Record):

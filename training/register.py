@@ -1,4 +1,4 @@
-"""The stage `register`: the best family by macro-F1 on validation becomes a version, and `staging` it."""
+"""The stage `register`: the best family by macro-F1 on validation becomes a version."""
 
 from pathlib import Path
 
@@ -21,7 +21,6 @@ def results(directory: Path = Path()) -> list[Result]:
 def _main() -> None:
     client = tracking.open_client()
     registration: Registration = registry.register(client, results()[0])
-    registry.point(client, registry.STAGING, registration.version)
     registration.write(REGISTRATION)
     print(f"{registration.name} version {registration.version}: {registration.family}, {registration.digest}")
 

@@ -5,12 +5,14 @@ MLflow takes seconds to import, so it is imported inside functions, and talks mu
 
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training.errors import TrainingError
 from training.project import PROJECT
 from training.records import MODEL_NAME, Result, flatten
 
@@ -19,23 +21,43 @@ if TYPE_CHECKING:
 
 _SQLITE = "sqlite:///"
 
+# Read by mlflow when it is imported, so set before anything here can import it.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # its seven take minutes
+
 
 def tracking_uri() -> str:
-    """Return `MLFLOW_TRACKING_URI`, or by default the SQLite database `.valence/mlflow.db` of the project."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{PROJECT / '.valence' / 'mlflow.db'}"
+    """Return `MLFLOW_TRACKING_URI`, or by default the SQLite database `.valence/mlflow.db` of the project.
+
+    A relative SQLite file is taken from the current directory and comes back absolute.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{PROJECT / '.valence' / 'mlflow.db'}"
+    return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).resolve()}" if uri.startswith(_SQLITE) else uri
 
 
 def open_client() -> "MlflowClient":
-    """Open MLflow at `tracking_uri`; a local database is made when it is not there."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    """Open MLflow at `tracking_uri`; a local database is made when it is not there.
+
+    Raises:
+        TrainingError: It does not answer.
+    """
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     uri = tracking_uri()
     if uri.startswith(_SQLITE):
         Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-    return MlflowClient(tracking_uri=uri)
+    client = MlflowClient(tracking_uri=uri)
+    try:
+        client.search_experiments(max_results=1)
+    except MlflowException as error:
+        shown = re.sub(r"//[^/@]*@", "//", uri)  # without a password
+        raise TrainingError(
+            f"MLflow does not answer at {shown}. Start it, or correct or unset MLFLOW_TRACKING_URI"
+        ) from error
+    return client
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from training.params import PARAMS, Data, read_params
 from training.prepare import name_of
 from training.project import PROJECT
 from training.reading import files_of
+from training.tracking import tracking_uri
 
 _DVC_CONFIG = (PROJECT / ".dvc" / "config", Path(".dvc") / "config")
 
@@ -35,6 +36,7 @@ def make_workspace(data: Data) -> Path:
     params = read_params(PROJECT / PARAMS)
     params["project"] = str(PROJECT)
     params["data"] |= {"path": str(data.path.resolve())}
+    params["data"].pop("test", None)
     if data.test is not None:
         params["data"]["test"] = str(data.test.resolve())
     # Letters that mean something to YAML templates or shells stay out of the name.
@@ -64,6 +66,7 @@ def reproduce(directory: Path, *, force: bool = False) -> None:
     environment = os.environ | {
         # The stages call `python`: let it be this one, also where nobody activated the environment.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "MLFLOW_TRACKING_URI": tracking_uri(),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])),
     }
     command = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]

@@ -16,14 +16,19 @@ from rich.progress import (
 
 from bento.batch.score import InputError, Report, score_file
 from bento.cpus import usable_cpus
-from bento.package import Package, PackageError, read_package
-from bento.registry import MODEL_NAME, RegistryError, resolve
+from bento.package import MODEL_NAME, Package, PackageError, read_package
+from bento.registry import RegistryError, resolve
 from bento.scorer import Scorer
 from bento.settings import SettingsError, load_settings
 
 
 def main() -> int:
-    """Run the command; the exit code is 0 when the file was written, 2 when the input is at fault."""
+    """Run the command.
+
+    Returns:
+        The exit code: 0 when the file was written, 2 when something is wrong with what was named, 130 when
+        interrupted.
+    """
     arguments = _parse()
     console = Console(stderr=True)
     try:
@@ -36,6 +41,9 @@ def main() -> int:
     except (InputError, PackageError, RegistryError, SettingsError, OSError) as error:
         console.print(f"bento.batch: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
+    except KeyboardInterrupt:
+        console.print("bento.batch: interrupted; nothing was written", style="red")
+        return 130
     note = f", {report.unscored} of them without text and so left unscored" if report.unscored else ""
     console.print(
         f"{arguments.target}: {report.rows} rows{note}, scored by {package.manifest.family} {package.digest}",
@@ -50,7 +58,10 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bento.batch",
         description="Add sentiment, confidence and a score for each label to every row of a CSV file.",
-        epilog="Rows and columns stay as they are and in order; the output is written whole or not at all.",
+        epilog="Rows and columns stay as they are and in order; a row without text stays, unscored. A blank "
+        "line is such a row in a file of one column; in wider files it is no row and is left out. "
+        "The output is written whole or not at all. Exit codes: 0 written, 2 an error that is told, "
+        "130 interrupted.",
     )
     parser.add_argument("source", type=Path, metavar="IN", help="CSV or .csv.gz, UTF-8, with a column 'text'")
     parser.add_argument("target", type=Path, metavar="OUT", help="CSV or .csv.gz to write")
@@ -74,7 +85,7 @@ def _score(source: Path, target: Path, package: Package, console: Console) -> Re
         TextColumn("{task.fields[rows]} rows"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(source.name, total=source.stat().st_size, rows=0)
         return score_file(
             source,

@@ -1,6 +1,8 @@
 """What the API answers, and what it says of itself."""
 
 import re
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,11 +13,12 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from bento.package import read_package
+from bento.package import Package, read_package, write_package
 from bento.settings import Settings
 
 MakeApp = Callable[..., Starlette]
 
+ROOT = Path(__file__).resolve().parents[2]
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -198,3 +201,59 @@ def test_who_leaves_is_booked_as_such(client: TestClient) -> None:
     client.portal.call(client.app, scope, receive, send)
     assert sent[0]["status"] == 499
     assert 'valence_requests_total{code="499",route="/predict"}' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        f"{TRACEPARENT}-more",
+        f"{TRACEPARENT}-",
+        TRACEPARENT.replace("00-", "01-", 1) + "-" + "x" * 73,
+        TRACEPARENT.replace("00-", "01-", 1) + "more",
+        TRACEPARENT.replace("00-", "01-", 1) + "-" + "x" * 30_000,
+    ],
+    ids=["tail", "dash", "129 characters", "no dash", "30 KB"],
+)
+def test_a_trace_with_a_tail_that_it_must_not_have_is_ignored(client: TestClient, given: str) -> None:
+    assert "traceparent" not in client.get("/livez", headers={"traceparent": given}).headers
+
+
+@pytest.mark.parametrize("tail", ["", "-", "-" + "x" * 72])
+def test_a_trace_of_a_later_version_may_have_a_tail(client: TestClient, tail: str) -> None:
+    later = TRACEPARENT.replace("00-", "01-", 1) + tail
+    assert client.get("/livez", headers={"traceparent": later}).headers["traceparent"] == later
+
+
+def test_a_package_whose_graph_fails_is_never_served(
+    make_package: Callable[..., Package], make_app: MakeApp, tmp_path: Path
+) -> None:
+    """Its first canary has a word that the graph does not know."""
+    package = make_package(tmp_path / "package", poison=["zzz"])
+    first, *others = package.manifest.canaries
+    canaries = (first.model_copy(update={"text": "zzz"}), *others)
+    manifest = package.manifest.model_copy(update={"canaries": canaries})
+    bad = write_package(tmp_path / "bad", manifest, tokenizer=package.tokenizer, graph=package.graph)
+    with TestClient(make_app(bad.path)) as client:
+        assert client.get("/livez").status_code == 200
+        assert client.get("/readyz").status_code == 503
+
+
+def test_the_documentation_has_all_that_it_loads(client: TestClient) -> None:
+    loaded = re.findall(r'(?:src|href)="(static/[^"]+)"', client.get("/docs").text)
+    assert set(loaded) == {"static/swagger-ui.css", "static/swagger-ui-bundle.js", "static/docs.js"}
+    for path in loaded:
+        answer = client.get(f"/{path}")
+        assert answer.status_code == 200, path
+        kind = "text/css" if path.endswith(".css") else "text/javascript"
+        assert answer.headers["content-type"] == f"{kind}; charset=utf-8", path
+        assert answer.content
+
+
+def test_without_swagger_ui_the_server_does_not_start(tmp_path: Path) -> None:
+    """In a process that finds another BentoML, which brings none."""
+    (tmp_path / "bentoml").mkdir()
+    (tmp_path / "bentoml/__init__.py").touch()
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import bento.pages; bento.pages.page_routes()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "swagger-ui.css: missing; install the version of BentoML" in done.stderr

@@ -141,7 +141,7 @@ def test_a_manifest_that_breaks_the_contract_is_refused(
         read_package(package.path)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b"nonsense"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b"nonsense", b"[" * 200_000])
 def test_what_is_no_manifest_is_refused(package: Package, content: bytes) -> None:
     (package.path / MANIFEST).write_bytes(content)
     with pytest.raises(PackageError, match="not a manifest"):

@@ -1,18 +1,24 @@
 """Serving reads what MLflow wrote, by its file and by its server, without the mlflow package."""
 
+import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 from mlflow import MlflowClient
 
-from bento.package import Package, read_package
-from bento.registry import MODEL_NAME, RegistryError, open_registry, resolve
+from bento.package import MODEL_NAME, Package, read_package
+from bento.registry import RegistryError, open_registry, resolve
+from bento.versions import LISTED
 
 START_WITHIN_S = 60
 
@@ -41,6 +47,18 @@ def packages(home: Path, make_package: Callable[..., Package]) -> list[Package]:
         client.set_registered_model_alias(MODEL_NAME, alias, str(number))
         made.append(package)
     return made
+
+
+@pytest.fixture(scope="module")
+def many(home: Path, packages: list[Package]) -> str:
+    """A model with two versions more than are listed; the first has an alias."""
+    client, name = MlflowClient(f"sqlite:///{home / 'mlflow.db'}"), "valence-many"
+    client.create_registered_model(name)
+    run = packages[0].manifest.run_id
+    for _ in range(LISTED + 2):
+        client.create_model_version(name, f"runs:/{run}/package", run_id=run)
+    client.set_registered_model_alias(name, "oldest", "1")
+    return name
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +95,40 @@ def server_uri(file_uri: str, home: Path) -> Iterator[str]:
 def uri(request: pytest.FixtureRequest) -> str:
     address: str = request.getfixturevalue(request.param)
     return address
+
+
+@contextmanager
+def passing_on(server: str, seen: Callable[[str], None]) -> Iterator[str]:
+    """Stand before a server, and call `seen` with each request's address first."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen(self.path)
+            length = int(self.headers.get("Content-Length", 0))
+            answer = httpx.request(
+                self.command,
+                server + self.path,
+                content=self.rfile.read(length),
+                headers={"Content-Type": self.headers.get("Content-Type", "")},
+            )
+            self.send_response(answer.status_code)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as front:
+        thread = threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{front.server_port}"
+        finally:
+            front.shutdown()
+            thread.join()
 
 
 def test_lists_versions_newest_first_with_aliases_metrics_and_tags(uri: str, packages: list[Package]) -> None:
@@ -121,6 +173,65 @@ def test_a_damaged_download_is_refused_and_not_kept(
     assert list((tmp_path / MODEL_NAME).iterdir()) == []
 
 
+def test_a_damaged_cache_is_not_trusted(server_uri: str, packages: list[Package], tmp_path: Path) -> None:
+    found = resolve(f"models:/{MODEL_NAME}/1", server_uri, tmp_path)
+    (found.path / "model.onnx").write_bytes(b"cut off")
+    assert resolve(f"models:/{MODEL_NAME}/1", server_uri, tmp_path) == found
+    assert read_package(found.path).digest == packages[0].digest
+
+
+def test_another_package_in_the_cache_is_not_trusted(
+    server_uri: str, packages: list[Package], tmp_path: Path
+) -> None:
+    found = resolve(f"models:/{MODEL_NAME}/1", server_uri, tmp_path)
+    shutil.rmtree(found.path)
+    shutil.copytree(packages[1].path, found.path)
+    assert resolve(f"models:/{MODEL_NAME}/1", server_uri, tmp_path) == found
+    assert read_package(found.path).digest == packages[0].digest
+
+
+def test_two_that_download_at_once_share_one_result(
+    server_uri: str, packages: list[Package], tmp_path: Path
+) -> None:
+    together = threading.Barrier(2, timeout=START_WITHIN_S)
+
+    def wait_for_the_other(path: str) -> None:
+        if path.endswith("manifest.json"):
+            together.wait()
+
+    with (
+        passing_on(server_uri, wait_for_the_other) as address,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        tasks = [pool.submit(resolve, f"models:/{MODEL_NAME}/1", address, tmp_path) for _ in range(2)]
+        first, second = (task.result() for task in tasks)
+    assert first == second
+    assert read_package(first.path).digest == packages[0].digest
+    assert list((tmp_path / MODEL_NAME).iterdir()) == [first.path]
+
+
+def test_a_cache_that_cannot_be_written_is_named(server_uri: str, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.write_text("a file where a folder is wanted")
+    with pytest.raises(RegistryError, match=r"cache: cannot keep .* set VALENCE_CACHE_DIR"):
+        resolve(f"models:/{MODEL_NAME}/1", server_uri, cache)
+
+
+def test_lists_the_newest_versions_only_and_finds_the_old_ones(uri: str, many: str, tmp_path: Path) -> None:
+    listed = open_registry(uri).versions(many)
+    assert [version.version for version in listed] == [str(number) for number in range(LISTED + 2, 2, -1)]
+    assert all(version.metrics == {"macro_f1": 0.1} for version in listed)
+    assert resolve(f"models:/{many}@oldest", uri, tmp_path).version == "1"
+    assert resolve(f"models:/{many}/2", uri, tmp_path).version == "2"
+
+
+def test_a_listing_takes_few_calls_however_many_versions_there_are(server_uri: str, many: str) -> None:
+    calls: list[str] = []
+    with passing_on(server_uri, calls.append) as address:
+        assert len(open_registry(address).versions(many)) == LISTED
+    assert len(calls) == 4
+
+
 def test_an_unknown_version_or_alias_names_what_there_is(uri: str, tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="which has 2 @staging, 1 @production"):
         resolve(f"models:/{MODEL_NAME}@canary", uri, tmp_path)
@@ -128,7 +239,9 @@ def test_an_unknown_version_or_alias_names_what_there_is(uri: str, tmp_path: Pat
         resolve("models:/another/1", uri, tmp_path)
 
 
-@pytest.mark.parametrize("model", ["models:/x", "models:/../x@y", "models:/x/0", "models:/x@a/b", "http://x"])
+@pytest.mark.parametrize(
+    "model", ["models:/x", "models:/../x@y", "models:/../1", "models:/x/0", "models:/x@a/b", "http://x"]
+)
 def test_a_malformed_reference_is_refused(file_uri: str, tmp_path: Path, model: str) -> None:
     with pytest.raises(RegistryError, match="expected"):
         resolve(model, file_uri, tmp_path)

@@ -100,6 +100,45 @@ def test_a_graph_that_scores_otherwise_fails_its_canaries(
         Scorer(wrong).check()
 
 
+def test_a_graph_that_fails_on_a_canary_is_refused(
+    make_package: Callable[..., Package], tmp_path: Path
+) -> None:
+    """Here the tokenizer knows more words than the graph has rows."""
+    package = make_package(tmp_path / "package", poison=["zzz"])
+    first, *others = package.manifest.canaries
+    canaries = (first.model_copy(update={"text": "zzz"}), *others)
+    scorer = Scorer(rewrite(package, tmp_path / "fails", canaries=canaries))
+    with pytest.raises(PackageError, match=r"fails: model\.onnx fails: ") as refused:
+        scorer.check()
+    assert "\n" not in str(refused.value)
+
+
+def test_a_graph_that_answers_any_batch_with_one_row_is_refused(package_dir: Path, tmp_path: Path) -> None:
+    """Each canary alone would pass."""
+    package = read_package(package_dir)
+    model = onnx.load_from_string(package.graph)
+    model.graph.node[-1].output[0] = "all"
+    model.graph.node.append(helper.make_node("Slice", ["all", "zero", "one", "zero"], ["probabilities"]))
+    for name, value in (("zero", 0), ("one", 1)):
+        model.graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [1], [value]))
+    scorer = Scorer(rewrite(package, tmp_path / "one-row", graph=model.SerializeToString()))
+    with pytest.raises(PackageError, match=r"returns scores of shape \(1, 3\) where \(32, 3\) is due"):
+        scorer.check()
+
+
+def test_a_graph_that_mixes_up_a_batch_is_refused(package_dir: Path, tmp_path: Path) -> None:
+    package = read_package(package_dir)
+    model = onnx.load_from_string(package.graph)
+    model.graph.node[-1].output[0] = "sorted"
+    backwards = ["sorted", "end", "before_first", "rows", "minus_one"]
+    model.graph.node.append(helper.make_node("Slice", backwards, ["probabilities"]))
+    for name, value in (("end", 2**31), ("before_first", -(2**31)), ("rows", 0), ("minus_one", -1)):
+        model.graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [1], [value]))
+    scorer = Scorer(rewrite(package, tmp_path / "backwards", graph=model.SerializeToString()))
+    with pytest.raises(PackageError, match="away in a batch"):
+        scorer.check()
+
+
 def test_another_normaliser_is_refused(package_dir: Path, tmp_path: Path) -> None:
     package = rewrite(read_package(package_dir), tmp_path / "other", normaliser_version="0")
     with pytest.raises(PackageError, match="made with text normaliser 0"):

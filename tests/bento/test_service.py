@@ -6,12 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
+from bento.package import Package, write_package
 
 if TYPE_CHECKING:
     from tests.bento.conftest import LiveServer, Serve
@@ -131,8 +133,9 @@ def test_the_log_has_a_line_for_a_request_and_never_a_text(
 
 
 def test_probes_are_not_logged(live_server: "LiveServer", http: httpx.Client) -> None:
-    http.get("/livez")
-    http.get("/health")
+    """A line is written once its answer is out, and before the next request of the connection is read."""
+    for path in ("/livez", "/health", "/livez"):
+        http.get(path)
     routes = [line.get("route") for line in log_lines(live_server.log)]
     assert "/health" in routes
     assert "/livez" not in routes
@@ -170,16 +173,31 @@ def test_sigterm_answers_who_is_in_flight_and_exits_with_0(serve: "Serve", packa
 def test_what_cannot_be_served_is_said_in_one_line(
     tmp_path: Path, package_dir: Path, environment: dict[str, str], message: str
 ) -> None:
+    assert_refused(tmp_path, {"VALENCE_MODEL": str(package_dir)} | environment, message)
+
+
+def test_a_package_that_does_not_compute_is_refused_before_any_worker_starts(
+    tmp_path: Path, make_package: Callable[..., Package]
+) -> None:
+    """The tokenizer knows a word for which the graph has no weights, and a canary holds it."""
+    package = make_package(tmp_path / "package", poison=["zzz"])
+    first, *others = package.manifest.canaries
+    canaries = (first.model_copy(update={"text": "zzz"}), *others)
+    manifest = package.manifest.model_copy(update={"canaries": canaries})
+    bad = write_package(tmp_path / "bad", manifest, tokenizer=package.tokenizer, graph=package.graph).path
+    assert_refused(tmp_path, {"VALENCE_MODEL": str(bad)}, f"{bad}: model.onnx fails: ")
+
+
+def assert_refused(home: Path, environment: dict[str, str], message: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bentoml", "serve", "bento.service:Valence", "--port", "0"],
         cwd=ROOT,
-        env=os.environ
-        | {"BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "true", "VALENCE_MODEL": str(package_dir)}
-        | environment,
+        env=os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"} | environment,
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode != 0
-    assert message in done.stderr
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert message in line
     assert "Traceback" not in done.stdout + done.stderr

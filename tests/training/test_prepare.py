@@ -44,6 +44,12 @@ def test_a_test_file_is_the_test_part_and_never_learnt_from(tmp_path: Path) -> N
     assert report.data.dropped == {"also in the test data": 10}
 
 
+def test_the_same_file_twice_is_refused(tmp_path: Path) -> None:
+    data = write(tmp_path / "train.csv", labelled(400))
+    with pytest.raises(InputError, match="name two different files"):
+        prepare(settings(data, data))
+
+
 def test_a_test_label_that_was_never_learnt_is_refused(tmp_path: Path) -> None:
     data = write(tmp_path / "train.csv", labelled(400))
     test = write(tmp_path / "test.csv", [*labelled(4, "other"), ("so so", "neutral")])

@@ -54,6 +54,7 @@ def test_a_row_knows_its_place(tmp_path: Path) -> None:
         ("a.csv", b"text,label\na,b,c\n", "line 2 has 3 fields, the header 2"),
         ("a.csv", b"text,label\nfine,neutral\n\xe9t\xe9,neutral\n", "not UTF-8: byte 0xe9 .* line 3"),
         ("a.csv", "text,label\nx,y\n".encode("utf-16"), "iconv -f UTF-16"),
+        ("a.csv", b'text,label\nx,y\n"open,y\n' + b"z,y\n" * 9, "row that begins in line 3 is not CSV"),
         ("a.csv.gz", b"not gzip", "not a complete gzip file"),
         ("a.csv.gz", gzip.compress(b"text,label\n" * 99, mtime=0)[:-9], "not a complete gzip file"),
         ("a.parquet", b"not parquet", "cannot be read as parquet"),

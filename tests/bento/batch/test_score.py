@@ -65,6 +65,29 @@ def test_rows_without_text_are_kept_and_counted(tmp_path: Path, scorer: Scorer) 
     assert rows[1]["score_neutral"] == ""
 
 
+def test_a_blank_line_of_the_only_column_is_a_row_without_text(tmp_path: Path, scorer: Scorer) -> None:
+    report, rows = score("text\ngood\n\n  \nbad\n", tmp_path, scorer)
+    assert report == Report(rows=4, unscored=2)
+    assert [(row["text"], row["sentiment"]) for row in rows] == [
+        ("good", "positive"),
+        ("", ""),
+        ("  ", ""),
+        ("bad", "negative"),
+    ]
+
+
+def test_a_blank_line_among_wider_rows_is_none(tmp_path: Path, scorer: Scorer) -> None:
+    report, rows = score("\ntext,id\n\ngood,1\n  \n,2\n\n", tmp_path, scorer)
+    assert report == Report(rows=2, unscored=1)
+    assert [row["id"] for row in rows] == ["1", "2"]
+
+
+def test_white_space_around_a_column_name_does_not_hide_it(tmp_path: Path, scorer: Scorer) -> None:
+    _, rows = score("id, text \n7,good\n", tmp_path, scorer)
+    assert list(rows[0]) == ["id", " text ", *ADDED]
+    assert rows[0]["sentiment"] == "positive"
+
+
 def test_reads_and_writes_gzip_and_a_byte_order_mark(tmp_path: Path, scorer: Scorer) -> None:
     source, target = tmp_path / "in.csv.gz", tmp_path / "out.csv.gz"
     source.write_bytes(gzip.compress("\ufefftext\ngood\n".encode()))
@@ -93,7 +116,10 @@ def test_tells_how_far_it_is(tmp_path: Path, scorer: Scorer) -> None:
         (b"", "the file is empty"),
         (b"review\ngood\n", "no column 'text'; its columns are review"),
         (b"text,text\na,b\n", "column 'text' stands there twice"),
+        (b"text, text\na,b\n", "column 'text' stands there twice"),
+        (b"\n\n", "the file is empty"),
         (b"text,sentiment\na,b\n", "already has sentiment"),
+        (b"text,sentiment \na,b\n", "already has sentiment"),
         (b"text,id\ngood,1\nbad,2,3\n", "line 3 has 3 cells where the header has 2"),
         (b"text\ngood\n\xe9t\xe9\n", "not UTF-8 near line .* convert it"),
         (b'text\n"never closed\n', "not readable as CSV near line"),
@@ -116,6 +142,30 @@ def test_a_cut_off_gzip_file_is_refused(tmp_path: Path, scorer: Scorer) -> None:
     source.write_bytes(gzip.compress(b"text\n" + b"good film\n" * 999)[:-10])
     with pytest.raises(InputError, match="not readable as CSV"):
         score_file(source, tmp_path / "out.csv", scorer, workers=1)
+
+
+def test_a_corrupt_gzip_file_is_refused(tmp_path: Path, scorer: Scorer) -> None:
+    content = bytearray(gzip.compress(b"text\n" + b"good film\n" * 999))
+    content[10] = 0xFF  # the first byte behind the header: a kind of block that there is not
+    source = tmp_path / "in.csv.gz"
+    source.write_bytes(content)
+    with pytest.raises(InputError, match="not readable as CSV"):
+        score_file(source, tmp_path / "out.csv", scorer, workers=1)
+
+
+@pytest.mark.parametrize("name", ["nowhere/out.csv", "in.csv/out.csv", "nowhere/out.csv.gz"])
+def test_a_target_that_cannot_be_written_is_named(tmp_path: Path, scorer: Scorer, name: str) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("text\ngood\n")
+    with pytest.raises(InputError, match=f"^{tmp_path / name}: cannot be written"):
+        score_file(source, tmp_path / name, scorer, workers=1)
+
+
+def test_a_folder_as_target_is_refused(tmp_path: Path, scorer: Scorer) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("text\ngood\n")
+    with pytest.raises(InputError, match="is a folder; name a file in it"):
+        score_file(source, tmp_path, scorer, workers=1)
 
 
 def test_the_input_is_never_overwritten(tmp_path: Path, scorer: Scorer) -> None:

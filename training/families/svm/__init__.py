@@ -97,9 +97,17 @@ def _decisions(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _limit(rows: Rows, most: int) -> Rows:
-    """Keep an even sample of more rows than a kernel machine learns from in reasonable time and memory."""
+    """Keep a sample of more rows than a kernel machine learns from in reasonable time and memory.
+
+    Of each label an even sample by its share, but of a rare one at least as many as calibrating needs.
+    """
     if len(rows) <= most:
         return rows
     print(f"  svm: learns from {most} of {len(rows)} rows (train.svm.max_rows), evenly picked", flush=True)
-    picked = np.linspace(0, len(rows) - 1, most).astype(int)
+    picked: list[int] = []
+    for label, count in rows.count().items():
+        places = [place for place, found in enumerate(rows.labels) if found == label]
+        wanted = min(count, max(5 * _FOLDS, round(most * count / len(rows))))
+        picked += [places[place] for place in np.linspace(0, count - 1, wanted).astype(int)]
+    picked.sort()
     return Rows([rows.texts[row] for row in picked], [rows.labels[row] for row in picked])
