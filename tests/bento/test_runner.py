@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bento.runner import BatchReport, DrainingError, QueueFullError, Runner, Scores
+from bento.runner import BatchReport, Runner
 from bento.scorer import Encoding
+from bento.work import DrainingError, QueueFullError, Scores, ScoringError
 
 BUDGET = 256
 WITHIN_S = 10  # a deadlock's end, never waited for otherwise
@@ -182,7 +183,8 @@ def test_one_bad_text_fails_alone() -> None:
         model.open.set()
         good, bad, fine = await asyncio.gather(*later, return_exceptions=True)
         assert (await first, good, fine) == ([0], [1], [3])
-        assert isinstance(bad, ValueError)
+        assert isinstance(bad, ScoringError)
+        assert isinstance(bad.__cause__, ValueError)
         await runner.drain()
 
     run(scenario())
