@@ -16,7 +16,7 @@ _WHY = {
     400: "The body is not JSON.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
-    422: "A field is missing, unknown or of the wrong type, a header cannot be used, or a text cannot be judged.",
+    422: "A field or a header is missing, unknown or of the wrong type, or a text cannot be judged.",
     429: "More is waiting than can be answered in time.",
     500: "An error of the server.",
     503: "The server is starting or shutting down.",

@@ -88,7 +88,7 @@ async def _answer(
             reason="deadline",
         ) from None
     except ScoringError as failed:
-        log_failure(exchange.request_id, failed)
+        log_failure(exchange.request_id, failed.__cause__ or failed)
         raise ProblemError(
             HTTPStatus.INTERNAL_SERVER_ERROR,
             "the model failed on a text; the server's log has more under this request id",
