@@ -5,6 +5,8 @@ from statistics import median
 
 _KEPT = 15  # newest batches of a size class; an outlier among them does not move their median
 _FADE = 64  # batches after which a size class that is not seen any more counts half
+_SHORTEST_S = 1e-6  # of a batch, whatever the clock says
+_LEAST_SPREAD = 1e-9  # below it the classes are one, and the line goes through the origin
 _SMOOTHING = 0.05  # weight of the newest batch in what texts look like
 _WINDOW_S = 10
 
@@ -13,12 +15,14 @@ class CostCurve:
     """Seconds of a batch as `a + b * padded tokens`, with `a` and `b` never negative.
 
     Batches are kept by size class (powers of two), so that a long time of small batches does not forget
-    what large ones cost. The medians of the classes are fitted by least squares of the relative error.
+    what large ones cost. The medians of the classes are fitted by least squares of the relative error, and
+    the line is scaled so that the median of the newest batches, whatever their size, lies on it.
     """
 
     def __init__(self) -> None:
         self._classes: dict[int, deque[tuple[int, float]]] = {}
         self._seen: dict[int, int] = {}
+        self._newest: deque[tuple[int, float]] = deque(maxlen=2 * _KEPT + 1)
         self._batches = 0
         self.a_s = 0.0
         self.b_s = 0.0
@@ -29,13 +33,17 @@ class CostCurve:
 
     def learn(self, padded_tokens: int, seconds: float) -> None:
         """Take a batch into account."""
-        size = padded_tokens.bit_length()
+        batch = max(1, padded_tokens), max(_SHORTEST_S, seconds)
+        size = batch[0].bit_length()
         self._batches += 1
         self._seen[size] = self._batches
-        self._classes.setdefault(size, deque(maxlen=_KEPT)).append((padded_tokens, max(seconds, 1e-9)))
-        self._fit()
+        self._classes.setdefault(size, deque(maxlen=_KEPT)).append(batch)
+        self._newest.append(batch)
+        a_s, b_s = self._fit()
+        scale = median(seconds / (a_s + b_s * tokens) for tokens, seconds in self._newest)
+        self.a_s, self.b_s = scale * a_s, scale * b_s
 
-    def _fit(self) -> None:
+    def _fit(self) -> tuple[float, float]:
         weights = tokens = tokens_squared = costs = products = 0.0
         for size, batches in self._classes.items():
             x = median(batch[0] for batch in batches)
@@ -46,13 +54,14 @@ class CostCurve:
             tokens_squared += weight * x * x
             costs += weight * y
             products += weight * x * y
-        self.a_s, self.b_s = 0.0, products / tokens_squared  # a line through the origin, where no other fits
-        if len(self._classes) > 1:
-            slope_s = (weights * products - tokens * costs) / (weights * tokens_squared - tokens**2)
+        spread = weights * tokens_squared - tokens**2
+        if spread > _LEAST_SPREAD * weights * tokens_squared:
+            slope_s = (weights * products - tokens * costs) / spread
             if slope_s < 0:
-                self.a_s, self.b_s = costs / weights, 0.0
-            elif costs > slope_s * tokens:
-                self.a_s, self.b_s = (costs - slope_s * tokens) / weights, slope_s
+                return costs / weights, 0.0
+            if costs > slope_s * tokens:
+                return (costs - slope_s * tokens) / weights, slope_s
+        return 0.0, products / tokens_squared
 
 
 class Capacity:

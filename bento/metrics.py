@@ -42,7 +42,7 @@ METRICS: dict[str, _Spec] = {
     "valence_queue_texts": _Spec("gauge", "Texts that wait for a lane."),
     "valence_capacity_used_ratio": _Spec(
         "gauge",
-        "Tokens asked for in the last 10 s over what could be scored, of the busiest worker; above 1: overload.",
+        "Tokens asked for in 10 s over what could be scored, of the busiest worker; above 1: overload.",
         (),
         (),
         "livemax",
