@@ -11,7 +11,8 @@ from collections import Counter
 
 from bento.work import Text
 
-_SIMILAR_TOKENS = 16  # so close in length that padding costs next to nothing
+_PADDING_RATIO = 1 / 8  # of a batch, at most
+_PADDING_TOKENS = 64  # that cost less than a batch of their own would
 
 
 class Backlog:
@@ -55,8 +56,8 @@ class Backlog:
     def take(self, budget: int) -> list[Text]:
         """Take the text that is due next and, within the budget of padded tokens, the most similar ones.
 
-        The text that is due goes even where it is longer than the budget, then alone. No text has more
-        than twice the tokens of another in the batch, or 16 more where they are short.
+        The text that is due goes even where it is longer than the budget, then alone. At most an eighth
+        of the batch is padding, or 64 tokens where that is more.
         """
         lengths = self._waiting_lengths()
         if not lengths:
@@ -64,15 +65,15 @@ class Backlog:
         leading = min(lengths, key=lambda length: self._by_length[length][0][0])
         self._round = self._by_length[leading][0][0][0]
         batch: list[Text] = []
-        shortest = longest = leading
+        longest = tokens = 0
         for length in sorted(lengths, key=lambda length: (abs(length - leading), length)):
-            low, high = min(shortest, length), max(longest, length)
-            if high - low > max(_SIMILAR_TOKENS, low):
-                continue
-            room = max(budget // max(1, high), not batch) - len(batch)
-            if room > 0:
-                batch += self._pop(length, room)
-                shortest, longest = low, high
+            high = max(longest, length)
+            while not batch or _fits((len(batch) + 1) * high, tokens + length, budget):
+                popped = self._pop(length)
+                if popped is None:
+                    break
+                batch.append(popped)
+                longest, tokens = high, tokens + length
         return batch
 
     def _waiting_lengths(self) -> list[int]:
@@ -85,15 +86,14 @@ class Backlog:
                 del self._by_length[length]
         return list(self._by_length)
 
-    def _pop(self, length: int, most: int) -> list[Text]:
+    def _pop(self, length: int) -> Text | None:
         heap = self._by_length[length]
-        popped: list[Text] = []
-        while heap and len(popped) < most:
+        while heap:
             text = heapq.heappop(heap)[1]
             if text.waits:
                 self.leave(text)
-                popped.append(text)
-        return popped
+                return text
+        return None
 
     def _count(self, text: Text, sign: int) -> None:
         self.texts += sign
@@ -104,3 +104,8 @@ class Backlog:
         self._in_round[text.due[0]] += sign
         if not self._in_round[text.due[0]]:
             del self._in_round[text.due[0]]
+
+
+def _fits(padded_tokens: int, tokens: int, budget: int) -> bool:
+    padding = padded_tokens - tokens
+    return padded_tokens <= budget and padding <= max(_PADDING_TOKENS, _PADDING_RATIO * padded_tokens)
