@@ -260,18 +260,17 @@ def test_a_large_request_delays_a_later_text_by_two_batches_at_most(
 
 
 @thorough
-@given(
-    singles=st.lists(st.integers(0, 150), min_size=30, max_size=60),
-    lanes=st.integers(1, 3),
-    size=st.integers(1, 40),
-)
+@given(lanes=st.integers(1, 3), size=st.integers(60, 100), texts=st.integers(2, 12), slack=st.integers(0, 3))
 def test_a_stream_of_single_texts_does_not_starve_a_large_request(
-    singles: list[int], lanes: int, size: int
+    lanes: int, size: int, texts: int, slack: int
 ) -> None:
+    """The stream alone would keep all lanes busy: each of its texts fills a batch, and the next one comes."""
     simulation = Simulation(lanes=lanes, slowness=[1])
-    outcome = simulation.play([Call(0, [size] * 12), *(Call(at, [size * 3]) for at in singles)])[0]
-    rounds = 13 * simulation.most_waiting
+    stream = [Call((19 + slack) * (number // lanes), [BATCH_TOKENS]) for number in range(50 * lanes)]
+    outcome = simulation.play([*stream[:lanes], Call(0, [size] * texts), *stream[lanes:]])[lanes]
+    rounds = (texts + 1) * simulation.most_waiting
     assert max(outcome.started.values()) <= math.ceil(rounds / lanes) * simulation.longest
+    assert max(outcome.started.values()) < stream[-1].at, "it need not wait for the end of the stream"
 
 
 @thorough
