@@ -260,13 +260,13 @@ def test_a_large_request_delays_a_later_text_by_two_batches_at_most(
 
 
 @thorough
-@given(lanes=st.integers(1, 3), size=st.integers(60, 100), texts=st.integers(2, 12), slack=st.integers(0, 3))
+@given(lanes=st.integers(1, 3), size=st.integers(60, 100), texts=st.integers(2, 8), slack=st.integers(0, 3))
 def test_a_stream_of_single_texts_does_not_starve_a_large_request(
     lanes: int, size: int, texts: int, slack: int
 ) -> None:
     """The stream alone would keep all lanes busy: each of its texts fills a batch, and the next one comes."""
     simulation = Simulation(lanes=lanes, slowness=[1])
-    stream = [Call((19 + slack) * (number // lanes), [BATCH_TOKENS]) for number in range(50 * lanes)]
+    stream = [Call((19 + slack) * (number // lanes), [BATCH_TOKENS]) for number in range(60 * lanes)]
     outcome = simulation.play([*stream[:lanes], Call(0, [size] * texts), *stream[lanes:]])[lanes]
     rounds = (texts + 1) * simulation.most_waiting
     assert max(outcome.started.values()) <= math.ceil(rounds / lanes) * simulation.longest
