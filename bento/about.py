@@ -11,7 +11,7 @@ from bento.logs import log_warning
 from bento.metrics import CONTENT_TYPE
 from bento.openapi import describe
 from bento.registry import ModelVersion, RegistryError, open_registry
-from bento.schemas import Health, Models, Queue, Version
+from bento.schemas import Capacity, Health, Models, Queue, Version
 from bento.server import Server, ready
 
 
@@ -29,11 +29,16 @@ async def readyz(request: Request) -> Response:
 async def health(request: Request) -> Response:
     """Tell a person how the server is."""
     server, serving = ready(request)
+    now, capacity = time.perf_counter(), serving.runner.capacity
     answer = Health(
         model=serving.model,
         family=serving.manifest.family,
         labels=list(serving.manifest.labels),
         queue=Queue(texts=serving.runner.depth, lanes=serving.lanes),
+        capacity=Capacity(
+            used_ratio=round(capacity.used_ratio(now), 4),
+            headroom_texts_per_s=round(capacity.headroom(now), 1),
+        ),
         build=server.build,
         uptime_s=round(time.monotonic() - server.started, 3),
     )
@@ -60,7 +65,7 @@ async def metrics(request: Request) -> Response:
     """Tell Prometheus."""
     server = Server.of(request)
     if server.serving is not None:
-        server.metrics.set("valence_queue_texts", server.serving.runner.depth)
+        server.serving.set_gauges()
     return Response(await run_in_threadpool(server.metrics.render), media_type=CONTENT_TYPE)
 
 

@@ -89,7 +89,7 @@ def _middleware(settings: Settings, counters: Metrics, routes: frozenset[str]) -
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["content-type", "traceparent", "x-request-id"],
+        allow_headers=["content-type", "traceparent", "x-request-id", "x-request-timeout-ms"],
         expose_headers=["retry-after", "server-timing", "x-model-version", "x-request-id"],
     )
     return [

@@ -40,6 +40,13 @@ METRICS: dict[str, _Spec] = {
     ),
     "valence_rejected_total": _Spec("counter", "Requests turned away by reason.", ("reason",)),
     "valence_queue_texts": _Spec("gauge", "Texts that wait for a lane."),
+    "valence_capacity_used_ratio": _Spec(
+        "gauge",
+        "Tokens asked for in 10 s over what could be scored, of the busiest worker; above 1: overload.",
+        (),
+        (),
+        "livemax",
+    ),
     "valence_queue_wait_seconds": _Spec("histogram", "Time a text waited for a lane.", (), _SECONDS),
     "valence_batch_texts": _Spec(
         "histogram", "Texts scored together.", (), (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from bento.predictions import MOST_TIMEOUT_MS
 from bento.schemas import BatchAnswer, BatchRequest, Health, Models, PredictAnswer, PredictRequest, Problem
 from bento.settings import Settings
 
@@ -16,12 +17,19 @@ _WHY = {
     400: "The body is not JSON.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
-    422: "A field is missing, unknown or of the wrong type, or a text cannot be judged.",
+    422: "A field or a header is missing, unknown or of the wrong type, or a text cannot be judged.",
     429: "More is waiting than can be answered in time.",
     500: "An error of the server.",
     503: "The server is starting or shutting down.",
+    504: "The caller's deadline passed before the answer was there.",
 }
-_POST_ERRORS = (400, 413, 415, 422, 429, 500, 503)
+_POST_ERRORS = (400, 413, 415, 422, 429, 500, 503, 504)
+_DEADLINE = {
+    "name": "X-Request-Timeout-Ms",
+    "in": "header",
+    "description": "How long the caller waits; what is not begun by then is not computed.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MOST_TIMEOUT_MS},
+}
 _HEADERS = {
     "X-Request-ID": "The id that the request brought, or one made for it.",
     "traceparent": "The W3C trace that the request belongs to, if it named one.",
@@ -93,7 +101,11 @@ def describe(settings: Settings) -> dict[str, Any]:
 def _post(name: str, summary: str, asked: type[BaseModel], answered: type[BaseModel]) -> dict[str, Any]:
     body = {"required": True, "content": {"application/json": {"schema": _ref(asked)}}}
     more = (*_OF_THE_MODEL, "Server-Timing")
-    return {**_get(name, summary, answered, *_POST_ERRORS, more=more), "requestBody": body}
+    return {
+        **_get(name, summary, answered, *_POST_ERRORS, more=more),
+        "parameters": [_DEADLINE],
+        "requestBody": body,
+    }
 
 
 def _get(

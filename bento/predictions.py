@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 from collections.abc import Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -12,11 +13,17 @@ from starlette.responses import Response
 
 from bento.body import read_json
 from bento.exchange import CLIENT_LEFT, Exchange
+from bento.logs import log_failure
 from bento.problems import ProblemError, refuse_field
-from bento.runner import DrainingError, QueueFullError
-from bento.schemas import BatchAnswer, BatchRequest, Model, PredictAnswer, PredictRequest
+from bento.schemas import BatchAnswer, BatchRequest, FieldError, Model, PredictAnswer, PredictRequest
 from bento.server import ready, unavailable
 from bento.serving import Answer, Serving, TextRefusedError
+from bento.work import DeadlineError, DrainingError, QueueFullError, ScoringError
+
+MOST_TIMEOUT_MS = 3_600_000
+
+_TIMEOUT = "x-request-timeout-ms"
+_MILLISECONDS = re.compile(r"[0-9]{1,7}")
 
 T = TypeVar("T")
 
@@ -25,9 +32,10 @@ async def predict(request: Request) -> Response:
     """Judge one text."""
     server, serving = ready(request)
     exchange = Exchange.of(request.scope)
+    deadline = _read_deadline(request, exchange.started)
     body = await read_json(request, PredictRequest, server.settings.max_body_bytes)
     server.metrics.observe("valence_request_texts", 1)
-    answer = await _answer(request, serving, [body.text], "text")
+    answer = await _answer(request, serving, [body.text], "text", deadline)
     return _json(one_answer(answer, serving.model, latency_ms=exchange.latency_ms()))
 
 
@@ -35,12 +43,13 @@ async def predict_batch(request: Request) -> Response:
     """Judge several texts."""
     server, serving = ready(request)
     exchange = Exchange.of(request.scope)
+    deadline = _read_deadline(request, exchange.started)
     body = await read_json(request, BatchRequest, server.settings.max_body_bytes)
     allowed = server.settings.max_batch_texts
     if len(body.texts) > allowed:
         raise refuse_field("texts", f"has {len(body.texts)} texts, at most {allowed} are allowed")
     server.metrics.observe("valence_request_texts", len(body.texts))
-    answer = await _answer(request, serving, body.texts, "texts[{}]")
+    answer = await _answer(request, serving, body.texts, "texts[{}]", deadline)
     return _json(
         BatchAnswer(model=serving.model, latency_ms=exchange.latency_ms(), predictions=answer.predictions)
     )
@@ -56,11 +65,13 @@ async def answer_left(_: Request, __: Exception) -> Response:
     return Response(status_code=CLIENT_LEFT)
 
 
-async def _answer(request: Request, serving: Serving, texts: Sequence[str], field: str) -> Answer:
+async def _answer(
+    request: Request, serving: Serving, texts: Sequence[str], field: str, deadline: float
+) -> Answer:
     exchange = Exchange.of(request.scope)
     exchange.texts = len(texts)
     try:
-        answer = await _unless_left(request, serving.predict(texts))
+        answer = await _unless_left(request, serving.predict(texts, deadline=deadline))
     except TextRefusedError as refused:
         raise refuse_field(field.format(refused.index), refused.reason) from None
     except QueueFullError as full:
@@ -70,10 +81,33 @@ async def _answer(request: Request, serving: Serving, texts: Sequence[str], fiel
             headers={"retry-after": str(math.ceil(full.retry_after_s))},
             reason="queue_full",
         ) from None
+    except DeadlineError:
+        raise ProblemError(
+            HTTPStatus.GATEWAY_TIMEOUT,
+            "the answer was not there within X-Request-Timeout-Ms",
+            reason="deadline",
+        ) from None
+    except ScoringError as failed:
+        log_failure(exchange.request_id, failed.__cause__ or failed)
+        raise ProblemError(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "the model failed on a text; the server's log has more under this request id",
+            errors=[FieldError(field=field.format(failed.index), reason="the model failed on it")],
+        ) from None
     except DrainingError:
         raise unavailable() from None
     exchange.timings_s = answer.timings_s
     return answer
+
+
+def _read_deadline(request: Request, started: float) -> float:
+    """Return when the caller stops waiting, by `time.perf_counter`."""
+    timeout_ms = request.headers.get(_TIMEOUT)
+    if timeout_ms is None:
+        return math.inf
+    if not _MILLISECONDS.fullmatch(timeout_ms) or not 1 <= int(timeout_ms) <= MOST_TIMEOUT_MS:
+        raise refuse_field("X-Request-Timeout-Ms", f"is not a whole number from 1 to {MOST_TIMEOUT_MS}")
+    return started + int(timeout_ms) / 1e3
 
 
 async def _unless_left(request: Request, work: Coroutine[Any, Any, T]) -> T:

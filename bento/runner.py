@@ -1,51 +1,24 @@
 """The adaptive-batching runner: callers hand in encoded texts, lanes score them in batches.
 
-A lane is a thread. A free lane takes a batch at once (no timer): the oldest waiting text, and with it
-those of similar length that fit into a budget of padded tokens. As every batch holds the oldest text,
-nobody starves. All bookkeeping happens on the event loop, so there are no locks.
+`bento.scheduler` decides; this is the event loop and the threads around it. A lane is a thread. All
+bookkeeping happens on the event loop, so there are no locks, and no timer makes anybody wait.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
+from bento.capacity import Capacity
+from bento.scheduler import Scheduler
 from bento.scorer import Encoding
+from bento.work import Batch, DeadlineError, DrainingError, Request, Scored, Scores
 
-_SIMILAR_TOKENS = 16  # so close in length that padding costs next to nothing
-_SMOOTHING = 0.1  # weight of the newest batch in what a token is taken to cost
-
-Scores = NDArray[np.float32]
-
-
-class QueueFullError(Exception):
-    """The predicted wait is over the budget.
-
-    Attributes:
-        retry_after_s: When it is worth trying again.
-    """
-
-    def __init__(self, retry_after_s: float) -> None:
-        super().__init__(f"the predicted wait is {retry_after_s:.1f} s")
-        self.retry_after_s = retry_after_s
-
-
-class DrainingError(Exception):
-    """The runner takes nothing any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """The scores of one text, in the order of the model's labels, and where its time went."""
-
-    scores: Scores
-    queue_s: float
-    infer_s: float
+_LARGEST_WARM_UP_TOKENS = 1_024  # from here on a batch's time is a straight line
+_WARM_UPS = 3  # the first run of a shape is slower
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +29,6 @@ class BatchReport:
     tokens: int
     padded_tokens: int
     infer_s: float
-
-
-@dataclass(eq=False, slots=True)
-class _Waiting:
-    encoding: Encoding
-    scored: asyncio.Future[Scored]
-    since: float
-    alone: bool = False
 
 
 class Runner:
@@ -77,6 +42,7 @@ class Runner:
         batch_tokens: int,
         max_queue_s: float,
         observe: Callable[[BatchReport], None],
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Prepare; `start` makes the lanes.
 
@@ -86,16 +52,16 @@ class Runner:
             batch_tokens: How many padded tokens a batch may hold; a longer text goes alone.
             max_queue_s: The predicted wait beyond which callers are turned away.
             observe: Hears of every batch, on the event loop.
+            clock: What deadlines are told by.
         """
         self._score = score
         self._lanes = lanes
         self._batch_tokens = batch_tokens
-        self._max_queue_s = max_queue_s
         self._observe = observe
-        self._queue: list[_Waiting] = []
-        self._free = lanes
-        self._running_tokens = 0
-        self._token_s: float | None = None
+        self._clock = clock
+        self._scheduler = Scheduler(
+            lanes=lanes, batch_tokens=batch_tokens, max_queue_s=max_queue_s, clock=clock
+        )
         self._draining = False
         self._idle = asyncio.Event()
         self._pool: ThreadPoolExecutor | None = None
@@ -105,38 +71,64 @@ class Runner:
         self._pool = ThreadPoolExecutor(self._lanes, thread_name_prefix="lane")
         self._idle.set()
 
+    async def warm_up(self, texts: Sequence[Encoding]) -> None:
+        """Score batches of growing size on all lanes, to learn what they cost here.
+
+        Args:
+            texts: Examples, at least one.
+        """
+        largest = min(self._batch_tokens, _LARGEST_WARM_UP_TOKENS) // max(1, *map(len, texts))
+        sizes = [1 << doubled for doubled in range(max(1, largest).bit_length())]
+        for size in sizes * _WARM_UPS:
+            sample = [texts[index % len(texts)] for index in range(size)]
+            await asyncio.gather(*(self.submit(sample) for _ in range(self._lanes)))
+
     @property
     def depth(self) -> int:
         """How many texts wait for a lane."""
-        return sum(not waiting.scored.done() for waiting in self._queue)
+        return self._scheduler.depth
 
-    async def submit(self, encodings: Sequence[Encoding]) -> list[Scored]:
+    @property
+    def capacity(self) -> Capacity:
+        """What was measured of the batches."""
+        return self._scheduler.capacity
+
+    async def submit(self, encodings: Sequence[Encoding], *, deadline: float = math.inf) -> list[Scored]:
         """Score texts; cancelling the call withdraws those that no lane has taken.
 
         Args:
             encodings: At least one.
+            deadline: By the runner's clock; what no lane has taken until then is not scored.
 
         Returns:
             Their scores, in order.
 
         Raises:
             QueueFullError: The queue is too long to join.
+            DeadlineError: The deadline has passed.
+            ScoringError: The model fails on one of them.
             DrainingError: The runner is shutting down.
         """
         if self._draining:
             raise DrainingError
-        wait_s = self._predicted_wait_s()
-        if wait_s > self._max_queue_s:
-            raise QueueFullError(wait_s)
-        loop, now = asyncio.get_running_loop(), time.perf_counter()
-        joined = [_Waiting(encoding, loop.create_future(), now) for encoding in encodings]
-        self._queue += joined
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def end(_: Request) -> None:
+            if not answered.done():
+                answered.set_result(None)
+
+        request = self._scheduler.admit(encodings, end, deadline)
         self._fill_lanes()
         try:
-            return await asyncio.gather(*(waiting.scored for waiting in joined))
+            async with asyncio.timeout(None if deadline == math.inf else deadline - self._clock()):
+                await answered
+        except TimeoutError:
+            raise DeadlineError from None
         finally:
-            for waiting in joined:
-                waiting.scored.cancel()
+            self._scheduler.withdraw(request)
+        if request.error is not None:
+            raise request.error
+        return [request.scored[index] for index in range(len(encodings))]
 
     async def drain(self) -> None:
         """Take nothing more, finish what was taken, end the lanes."""
@@ -145,81 +137,27 @@ class Runner:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def _predicted_wait_s(self) -> float:
-        if self._free or self._token_s is None:
-            return 0.0
-        tokens = self._running_tokens + sum(len(waiting.encoding) for waiting in self._queue)
-        return tokens * self._token_s / self._lanes
-
     def _fill_lanes(self) -> None:
-        while self._free and (batch := self._take_batch()):
-            self._free -= 1
-            self._running_tokens += _padded_tokens(batch)
+        while batch := self._scheduler.take():
             self._idle.clear()
-            run = asyncio.get_running_loop().run_in_executor(self._pool, self._run, batch)
+            run = asyncio.get_running_loop().run_in_executor(self._pool, self._run, batch.encodings)
             run.add_done_callback(partial(self._finish, batch))
-        if self._free == self._lanes:
+        if self._scheduler.idle:
             self._idle.set()
 
-    def _take_batch(self) -> list[_Waiting]:
-        self._queue = [waiting for waiting in self._queue if not waiting.scored.done()]
-        if not self._queue:
-            return []
-        oldest = self._queue[0]
-        batch = [oldest] if oldest.alone else self._similar(len(oldest.encoding))
-        taken = set(map(id, batch))
-        self._queue = [waiting for waiting in self._queue if id(waiting) not in taken]
-        return batch
-
-    def _similar(self, tokens: int) -> list[_Waiting]:
-        """Choose the texts nearest to this length, older ones first where they are equally near."""
-        batch: list[_Waiting] = []
-        shortest = longest = tokens
-        willing = (waiting for waiting in self._queue if not waiting.alone)
-        for waiting in sorted(willing, key=lambda waiting: abs(len(waiting.encoding) - tokens)):
-            shortest = min(shortest, len(waiting.encoding))
-            longest = max(longest, len(waiting.encoding))
-            too_much = (len(batch) + 1) * longest > self._batch_tokens
-            too_different = longest - shortest > max(_SIMILAR_TOKENS, shortest)
-            if batch and (too_much or too_different):
-                break
-            batch.append(waiting)
-        return batch
-
-    def _run(self, batch: list[_Waiting]) -> tuple[Scores, float, float]:
+    def _run(self, encodings: list[Encoding]) -> tuple[Scores, float]:
         """Score on a lane."""
         started = time.perf_counter()
-        scores = self._score([waiting.encoding for waiting in batch])
-        return scores, started, time.perf_counter() - started
+        scores = self._score(encodings)
+        return scores, time.perf_counter() - started
 
-    def _finish(self, batch: list[_Waiting], run: asyncio.Future[tuple[Scores, float, float]]) -> None:
-        padded_tokens = _padded_tokens(batch)
-        self._free += 1
-        self._running_tokens -= padded_tokens
+    def _finish(self, batch: Batch, run: asyncio.Future[tuple[Scores, float]]) -> None:
         error = run.exception()
         if error is None:
-            scores, started, infer_s = run.result()
-            waits_s = tuple(started - waiting.since for waiting in batch)
-            for waiting, row, wait_s in zip(batch, scores, waits_s, strict=True):
-                if not waiting.scored.done():
-                    waiting.scored.set_result(Scored(row, wait_s, infer_s))
-            self._learn(infer_s / max(1, padded_tokens))
-            tokens = sum(len(waiting.encoding) for waiting in batch)
-            self._observe(BatchReport(waits_s, tokens, padded_tokens, infer_s))
-        elif len(batch) > 1:  # again, each alone, so that one bad text fails nobody else
-            for waiting in batch:
-                waiting.alone = True
-            self._queue[:0] = batch
-        elif not batch[0].scored.done():
-            batch[0].scored.set_exception(error)
-        self._fill_lanes()
-
-    def _learn(self, token_s: float) -> None:
-        if self._token_s is None:
-            self._token_s = token_s
+            scores, infer_s = run.result()
+            self._scheduler.finish(batch, scores, infer_s)
+            waits_s = tuple(batch.taken - text.request.joined for text in batch.texts)
+            self._observe(BatchReport(waits_s, batch.tokens, batch.padded_tokens, infer_s))
         else:
-            self._token_s += _SMOOTHING * (token_s - self._token_s)
-
-
-def _padded_tokens(batch: Sequence[_Waiting]) -> int:
-    return len(batch) * max(len(waiting.encoding) for waiting in batch)
+            self._scheduler.fail(batch, error)
+        self._fill_lanes()

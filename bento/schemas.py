@@ -80,6 +80,17 @@ class Queue(_Answer):
     lanes: int = Field(description="Batches that are scored side by side.")
 
 
+class Capacity(_Answer):
+    """How much more the server could do, as measured on what it does."""
+
+    used_ratio: float = Field(
+        description="Tokens asked for in the last 10 s, over what could be scored; above 1: overload."
+    )
+    headroom_texts_per_s: float = Field(
+        description="More texts a second that could be scored, if they are as long as those of late."
+    )
+
+
 class Health(_Answer):
     """For people; probes use `/livez` and `/readyz`."""
 
@@ -87,6 +98,7 @@ class Health(_Answer):
     family: str
     labels: list[Label]
     queue: Queue
+    capacity: Capacity
     build: str = Field(description="Which code serves: the Bento's version.")
     uptime_s: float
 

@@ -30,7 +30,7 @@ _ORT_ERRORS = (
 )
 
 
-class ScoringError(PackageError):
+class GraphError(PackageError):
     """The graph fails on a batch, or answers it with something that the contract does not know."""
 
 
@@ -98,7 +98,7 @@ class Scorer:
             Probabilities [texts, labels], rows in the order of the batch.
 
         Raises:
-            ScoringError: The graph fails, or returns another shape.
+            GraphError: The graph fails, or returns another shape.
         """
         tokens = max(1, *map(len, batch))
         ids = np.zeros((len(batch), tokens), np.int64)
@@ -111,11 +111,11 @@ class Scorer:
                 ["probabilities"], {"input_ids": ids, "attention_mask": mask}
             )
         except _ORT_ERRORS as error:
-            raise ScoringError(f"{self._path}: model.onnx fails: {_one_line(error)}") from error
+            raise GraphError(f"{self._path}: model.onnx fails: {_one_line(error)}") from error
         scores = np.asarray(probabilities, np.float32)
         expected = (len(batch), len(self.labels))
         if scores.shape != expected:
-            raise ScoringError(
+            raise GraphError(
                 f"{self._path}: model.onnx returns scores of shape {scores.shape} where {expected} is due"
             )
         return scores
@@ -131,7 +131,7 @@ class Scorer:
             Probabilities [texts, labels].
 
         Raises:
-            ScoringError: See `score`.
+            GraphError: See `score`.
         """
         scores = np.empty((len(texts), len(self.labels)), np.float32)
         encodings = [self.encode(text) for text in texts]

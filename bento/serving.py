@@ -1,6 +1,7 @@
 """A loaded model that answers: package, scorer and runner, behind one call."""
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from bento.cpus import usable_cpus
 from bento.ids import uuid7
 from bento.metrics import Metrics
 from bento.package import Histogram, Manifest, read_package
-from bento.runner import BatchReport, Runner, Scored
+from bento.runner import BatchReport, Runner
 from bento.schemas import Model, Prediction
 from bento.scorer import Encoding, Scorer
 from bento.settings import Settings
+from bento.work import Scored
 
 _INLINE_CHARS = 4_096  # up to here tokenising is quicker than handing it to a thread
 _DIGITS = 6  # of a score
+_REFRESH_S = 1.0  # how often the gauges are set where nothing else sets them
 
 
 class TextRefusedError(Exception):
@@ -65,20 +68,27 @@ class Serving:
         self._settings = settings
         self._metrics = metrics
         self._nothing = scorer.encode("").ids
+        self._refreshing: asyncio.TimerHandle | None = None
         _describe(metrics, manifest, model)
 
     async def start(self) -> None:
         """Start the lanes and warm them up, so that the first caller does not pay for it."""
         self.runner.start()
-        texts = [canary.text for canary in self.manifest.canaries]
-        await self.runner.submit([self._scorer.encode(text) for text in texts])
+        await self.runner.warm_up([self._scorer.encode(canary.text) for canary in self.manifest.canaries])
+        self._refresh()
 
-    async def predict(self, texts: Sequence[str]) -> Answer:
+    async def predict(self, texts: Sequence[str], *, deadline: float = math.inf) -> Answer:
         """Judge texts.
+
+        Args:
+            texts: At least one.
+            deadline: By `time.perf_counter`; what has not begun by then is not scored.
 
         Raises:
             TextRefusedError: One is too long or empty; none was scored.
             QueueFullError: See `Runner.submit`.
+            DeadlineError: See `Runner.submit`.
+            ScoringError: See `Runner.submit`.
             DrainingError: See `Runner.submit`.
         """
         started = time.perf_counter()
@@ -89,17 +99,31 @@ class Serving:
             encodings = await asyncio.to_thread(self._encode, kept)
         tokenise_s = time.perf_counter() - started
         self._metrics.observe("valence_tokenise_seconds", tokenise_s)
-        scored = await self.runner.submit(encodings)
+        scored = await self.runner.submit(encodings, deadline=deadline)
         predictions = [
             self._predict(encoding, one, shortened=len(text) < len(texts[index]))
             for index, (text, encoding, one) in enumerate(zip(kept, encodings, scored, strict=True))
         ]
-        last = max(scored, key=lambda one: one.queue_s + one.infer_s)
-        return Answer(predictions, {"queue": last.queue_s, "tokenise": tokenise_s, "infer": last.infer_s})
+        queue_s = min(one.queue_s for one in scored)
+        infer_s = max(one.queue_s + one.infer_s for one in scored) - queue_s
+        return Answer(predictions, {"queue": queue_s, "tokenise": tokenise_s, "infer": infer_s})
 
     async def close(self) -> None:
         """Finish what was taken, then stop."""
         await self.runner.drain()
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+
+    def set_gauges(self) -> None:
+        """Say how much waits, and how much of the capacity is used."""
+        now = time.perf_counter()
+        self._metrics.set("valence_queue_texts", self.runner.depth)
+        self._metrics.set("valence_capacity_used_ratio", self.runner.capacity.used_ratio(now))
+
+    def _refresh(self) -> None:
+        """Set the gauges for whichever worker is asked; one with nothing to do must not show old load."""
+        self.set_gauges()
+        self._refreshing = asyncio.get_running_loop().call_later(_REFRESH_S, self._refresh)
 
     def _shorten(self, index: int, text: str) -> str:
         allowed = self._settings.max_text_chars
@@ -137,7 +161,6 @@ class Serving:
         observe("valence_batch_tokens", report.padded_tokens)
         observe("valence_batch_padding_ratio", 1 - report.tokens / max(1, report.padded_tokens))
         observe("valence_inference_seconds", report.infer_s)
-        self._metrics.set("valence_queue_texts", self.runner.depth)
 
     def _observe_prediction(self, sentiment: str, confidence: float, tokens: int) -> None:
         profile = self.manifest.profile

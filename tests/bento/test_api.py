@@ -114,6 +114,8 @@ def test_health_is_for_people(client: TestClient, package_dir: Path) -> None:
     assert body["labels"] == ["negative", "neutral", "positive"]
     assert body["queue"]["texts"] == 0
     assert body["queue"]["lanes"] >= 1
+    assert 0 <= body["capacity"]["used_ratio"] < 1
+    assert body["capacity"]["headroom_texts_per_s"] > 0
     assert body["uptime_s"] > 0
 
 

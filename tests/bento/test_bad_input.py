@@ -226,6 +226,34 @@ def test_a_queue_that_is_too_long_is_429(package_dir: Path, make_app: MakeApp) -
         assert int(answer.headers["retry-after"]) >= 1
 
 
+@pytest.mark.parametrize("timeout", ["", "0", "-1", "1.5", "1e3", "soon", "3600001", "99999999999", "\u0661"])
+def test_a_deadline_that_is_no_number_of_milliseconds_is_422(client: TestClient, timeout: str) -> None:
+    headers = {"x-request-timeout-ms": timeout.encode()}
+    answer = client.post("/predict", json={"text": OPINION}, headers=headers)  # type: ignore[arg-type]
+    assert fields(problem(answer, 422)) == ["X-Request-Timeout-Ms"]
+
+
+def test_a_deadline_that_passes_is_504(package_dir: Path, make_app: MakeApp) -> None:
+    """A thousandth of a second is not enough to tokenise this much."""
+    with TestClient(make_app(package_dir)) as client:
+        texts = {"texts": ["good " * 1_000] * 200}
+        answer = client.post("/predict/batch", json=texts, headers={"x-request-timeout-ms": "1"})
+        problem(answer, 504)
+        scraped = client.get("/metrics").text
+        assert 'valence_rejected_total{reason="deadline"} 1.0' in scraped
+        ample = client.post("/predict", json={"text": "good"}, headers={"x-request-timeout-ms": "60000"})
+        assert ample.status_code == 200
+
+
+def test_the_text_that_the_model_fails_on_is_named(
+    tmp_path: Path, make_package: Callable[..., Any], make_app: MakeApp
+) -> None:
+    package = make_package(tmp_path / "package", poison=["arsenic"]).path
+    with TestClient(make_app(package)) as client:
+        answer = client.post("/predict/batch", json={"texts": ["good", "bad", f"arsenic {OPINION}", "good"]})
+        assert fields(problem(answer, 500)) == ["texts[2]"]
+
+
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(body=st.binary(max_size=200))
 def test_no_body_is_an_error_of_the_server(client: TestClient, body: bytes) -> None:

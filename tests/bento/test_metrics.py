@@ -71,6 +71,7 @@ def test_a_prediction_is_counted(package_dir: Path, make_app: MakeApp) -> None:
     assert grew("valence_inference_seconds_count") == 1
     assert grew("valence_tokenise_seconds_count") == 1
     assert value(after, "valence_queue_texts") == 0
+    assert value(after, "valence_capacity_used_ratio") > 0
 
 
 def test_the_model_and_its_training_profile_are_told(client: TestClient, package_dir: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bento.runner import BatchReport, DrainingError, QueueFullError, Runner, Scores
+from bento.runner import BatchReport, Runner
 from bento.scorer import Encoding
+from bento.work import DeadlineError, DrainingError, QueueFullError, Scores, ScoringError
 
 BUDGET = 256
 WITHIN_S = 10  # a deadlock's end, never waited for otherwise
@@ -182,7 +184,8 @@ def test_one_bad_text_fails_alone() -> None:
         model.open.set()
         good, bad, fine = await asyncio.gather(*later, return_exceptions=True)
         assert (await first, good, fine) == ([0], [1], [3])
-        assert isinstance(bad, ValueError)
+        assert isinstance(bad, ScoringError)
+        assert isinstance(bad.__cause__, ValueError)
         await runner.drain()
 
     run(scenario())
@@ -226,3 +229,55 @@ def test_draining_takes_nothing_more_and_finishes_the_rest() -> None:
         await draining
 
     run(scenario())
+
+
+def test_a_deadline_is_kept_while_waiting_and_what_is_late_is_not_computed() -> None:
+    model = Model()
+
+    async def scenario() -> None:
+        runner = make_runner(model)
+        first = asyncio.ensure_future(names(runner, text(0)))
+        await entered(model)
+        with pytest.raises(DeadlineError):
+            await runner.submit([text(1), text(2)], deadline=time.perf_counter() + 0.001)
+        assert runner.depth == 0
+        with pytest.raises(DeadlineError):
+            await runner.submit([text(3)], deadline=time.perf_counter())
+        model.open.set()
+        assert await first == [0]
+        assert await names(runner, text(4)) == [4]
+        await runner.drain()
+
+    run(scenario())
+    assert model.batches == [[0], [4]]
+
+
+def test_a_request_fails_with_the_index_of_its_bad_text() -> None:
+    model = Model()
+    model.open.set()
+
+    async def scenario() -> None:
+        runner = make_runner(model)
+        with pytest.raises(ScoringError) as failed:
+            await names(runner, *(text(name) for name in (1, 2, 3, -4, 5)))
+        assert failed.value.index == 3
+        assert await names(runner, text(6)) == [6]
+        await runner.drain()
+
+    run(scenario())
+
+
+def test_warming_up_learns_what_a_batch_costs() -> None:
+    model = Model()
+    model.open.set()
+    reports: list[BatchReport] = []
+
+    async def scenario() -> None:
+        runner = make_runner(model, lanes=2, reports=reports)
+        await runner.warm_up([text(1, 3), text(2, 5)])
+        assert runner.capacity.curve.seconds(BUDGET) > 0
+        await runner.drain()
+
+    run(scenario())
+    assert len({report.padded_tokens.bit_length() for report in reports}) > 4
+    assert max(report.padded_tokens for report in reports) <= BUDGET

@@ -1,0 +1,120 @@
+"""What scoring costs here and how much of it is left, measured on the batches that are scored anyway."""
+
+from collections import deque
+from statistics import median
+
+_KEPT = 15  # newest batches of a size class; an outlier among them does not move their median
+_FADE = 64  # batches after which a size class that is not seen any more counts half
+_SHORTEST_S = 1e-6  # of a batch, whatever the clock says
+_LEAST_SPREAD = 1e-9  # below it the classes are one, and the line goes through the origin
+_SMOOTHING = 0.05  # weight of the newest batch in what texts look like
+_WINDOW_S = 10
+
+
+class CostCurve:
+    """Seconds of a batch as `a + b * padded tokens`, with `a` and `b` never negative.
+
+    Batches are kept by size class (powers of two), so that a long time of small batches does not forget
+    what large ones cost. The medians of the classes are fitted by least squares of the relative error, and
+    the line is scaled so that the median of the newest batches, whatever their size, lies on it.
+    """
+
+    def __init__(self) -> None:
+        self._classes: dict[int, deque[tuple[int, float]]] = {}
+        self._seen: dict[int, int] = {}
+        self._newest: deque[tuple[int, float]] = deque(maxlen=2 * _KEPT + 1)
+        self._batches = 0
+        self.a_s = 0.0
+        self.b_s = 0.0
+
+    def seconds(self, padded_tokens: float) -> float:
+        """Predict a batch; 0 as long as none was seen."""
+        return self.a_s + self.b_s * padded_tokens
+
+    def learn(self, padded_tokens: int, seconds: float) -> None:
+        """Take a batch into account."""
+        batch = max(1, padded_tokens), max(_SHORTEST_S, seconds)
+        size = batch[0].bit_length()
+        self._batches += 1
+        self._seen[size] = self._batches
+        self._classes.setdefault(size, deque(maxlen=_KEPT)).append(batch)
+        self._newest.append(batch)
+        a_s, b_s = self._fit()
+        scale = median(seconds / (a_s + b_s * tokens) for tokens, seconds in self._newest)
+        self.a_s, self.b_s = scale * a_s, scale * b_s
+
+    def _fit(self) -> tuple[float, float]:
+        weights = tokens = tokens_squared = costs = products = 0.0
+        for size, batches in self._classes.items():
+            x = median(batch[0] for batch in batches)
+            y = median(batch[1] for batch in batches)
+            weight = 1 / (1 + (self._batches - self._seen[size]) / _FADE) / y**2
+            weights += weight
+            tokens += weight * x
+            tokens_squared += weight * x * x
+            costs += weight * y
+            products += weight * x * y
+        spread = weights * tokens_squared - tokens**2
+        if spread > _LEAST_SPREAD * weights * tokens_squared:
+            slope_s = (weights * products - tokens * costs) / spread
+            if slope_s < 0:
+                return costs / weights, 0.0
+            if costs > slope_s * tokens:
+                return (costs - slope_s * tokens) / weights, slope_s
+        return 0.0, products / tokens_squared
+
+
+class Capacity:
+    """How much the lanes can score, and how much is asked of them.
+
+    Attributes:
+        curve: What a batch costs a lane, from when it is taken to when the lane is free again.
+        padding: Padded tokens per token.
+    """
+
+    def __init__(self, *, lanes: int, batch_tokens: int) -> None:
+        self.curve = CostCurve()
+        self.padding = 1.0
+        self._lanes = lanes
+        self._batch_tokens = batch_tokens
+        self._text_tokens = 0.0
+        self._asked: deque[tuple[int, int]] = deque()
+
+    def learn(self, *, texts: int, tokens: int, padded_tokens: int, seconds: float) -> None:
+        """Take a scored batch into account."""
+        self.curve.learn(padded_tokens, seconds)
+        weight = _SMOOTHING if self._text_tokens else 1.0
+        self.padding += weight * (padded_tokens / max(1, tokens) - self.padding)
+        self._text_tokens += weight * (tokens / texts - self._text_tokens)
+
+    def ask(self, tokens: int, now: float) -> None:
+        """Count what was asked for, whether it is admitted or refused."""
+        second = int(now)
+        if self._asked and self._asked[-1][0] == second:
+            tokens += self._asked.pop()[1]
+        self._asked.append((second, tokens))
+        self._forget(second)
+
+    def used_ratio(self, now: float) -> float:
+        """Return the tokens asked for in the last 10 s over what the lanes score in 10 s of full batches.
+
+        It is linear in the load, unlike the time in which lanes are busy (small batches keep them busy
+        long before they are full), and above 1 where texts have to be refused.
+        """
+        self._forget(int(now))
+        return sum(tokens for _, tokens in self._asked) * self._token_s() / _WINDOW_S
+
+    def headroom(self, now: float) -> float:
+        """Return how many more texts a second could be scored, if they are as long as those of late."""
+        if not self._token_s():
+            return 0.0
+        left = max(0.0, 1 - self.used_ratio(now))
+        return left / self._token_s() / max(1.0, self._text_tokens)
+
+    def _token_s(self) -> float:
+        """Return what a token costs the server in full batches."""
+        return self.curve.seconds(self._batch_tokens) * self.padding / self._batch_tokens / self._lanes
+
+    def _forget(self, second: int) -> None:
+        while self._asked and self._asked[0][0] <= second - _WINDOW_S:
+            self._asked.popleft()

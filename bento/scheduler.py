@@ -1,0 +1,174 @@
+"""What is admitted, what is scored next and who is answered: the runner without threads and event loop.
+
+Nothing here waits or has a clock of its own, so every promise can be tried on a simulated one. With `L`
+lanes, and `C` the longest time that a batch takes:
+
+- No lane is left idle while a text waits.
+- The first text of a request starts within `ceil((A + 1) / L) * C`, where `A` counts the texts that were
+  due before it when it joined: at most two of each request that waited then, whatever its size.
+- Text `i` of a request starts within `ceil((i + 2) * R / L) * C`, where `R` is the most requests that wait
+  at one time meanwhile.
+- A batch that fails is scored again in halves, ahead of all others, and each half counts as one more text
+  that was due before.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from bento.backlog import Backlog
+from bento.capacity import Capacity
+from bento.scorer import Encoding
+from bento.work import Batch, DeadlineError, QueueFullError, Request, Scored, Scores, ScoringError, Text
+
+_WORTH_SPLITTING_TOKENS = 128  # less than this is not spread over idle lanes
+
+
+class Scheduler:
+    """Admits requests, hands batches to lanes, and brings the scores back to the requests.
+
+    Attributes:
+        capacity: What was measured of the batches.
+    """
+
+    def __init__(
+        self, *, lanes: int, batch_tokens: int, max_queue_s: float, clock: Callable[[], float]
+    ) -> None:
+        """Make one with nothing to do.
+
+        Args:
+            lanes: How many batches are scored side by side.
+            batch_tokens: How many padded tokens a batch may hold; a longer text goes alone.
+            max_queue_s: The predicted wait beyond which requests are refused.
+            clock: Tells the seconds since some moment in the past.
+        """
+        self.capacity = Capacity(lanes=lanes, batch_tokens=batch_tokens)
+        self._lanes = lanes
+        self._batch_tokens = batch_tokens
+        self._max_queue_s = max_queue_s
+        self._clock = clock
+        self._backlog = Backlog(batch_tokens)
+        self._halves: deque[list[Text]] = deque()
+        self._running: set[Batch] = set()
+
+    @property
+    def depth(self) -> int:
+        """How many texts wait for a lane."""
+        return self._backlog.texts + sum(not text.request.over for half in self._halves for text in half)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing is being scored."""
+        return not self._running and not self.depth
+
+    def admit(
+        self, encodings: Sequence[Encoding], end: Callable[[Request], None], deadline: float = math.inf
+    ) -> Request:
+        """Let a request join, all of it or nothing.
+
+        Args:
+            encodings: Its texts, at least one.
+            end: See `Request`.
+            deadline: By the clock; a text that no lane has taken until then is never scored.
+
+        Raises:
+            DeadlineError: It has passed.
+            QueueFullError: The first text would start too late.
+        """
+        now = self._clock()
+        if now >= deadline:
+            raise DeadlineError
+        self.capacity.ask(sum(map(len, encodings)), now)
+        wait_s = self.predicted_wait_s()
+        if wait_s > min(self._max_queue_s, deadline - now):
+            raise QueueFullError(wait_s)
+        request = Request(end, now, deadline)
+        request.texts = [Text(encoding, request, index) for index, encoding in enumerate(encodings)]
+        self._backlog.join(request.texts)
+        return request
+
+    def withdraw(self, request: Request) -> None:
+        """Forget a request; those of its texts that no lane has taken are never scored."""
+        request.over = True
+        for text in request.texts:
+            self._backlog.leave(text)
+
+    def take(self) -> Batch | None:
+        """Return what a free lane is to score, or None where no lane is free or nothing waits."""
+        if len(self._running) == self._lanes:
+            return None
+        now = self._clock()
+        texts: list[Text] = []
+        while not texts and (self._halves or self._backlog.texts):
+            chosen = self._halves.popleft() if self._halves else self._backlog.take(self._budget())
+            for request in {text.request for text in chosen}:
+                if not request.over and now >= request.deadline:
+                    self._end(request, DeadlineError())
+            texts = [text for text in chosen if not text.request.over]
+        if not texts:
+            return None
+        batch = Batch(texts, now)
+        self._running.add(batch)
+        return batch
+
+    def finish(self, batch: Batch, scores: Scores, infer_s: float) -> None:
+        """Answer with a batch's scores; its lane is free again.
+
+        Args:
+            batch: From `take`.
+            scores: Its rows.
+            infer_s: How long the model ran.
+        """
+        self._running.remove(batch)
+        self.capacity.learn(
+            texts=len(batch.texts),
+            tokens=batch.tokens,
+            padded_tokens=batch.padded_tokens,
+            seconds=self._clock() - batch.taken,
+        )
+        for text, row in zip(batch.texts, scores, strict=True):
+            request = text.request
+            if not request.over:
+                request.scored[text.index] = Scored(row, batch.taken - request.joined, infer_s)
+                if len(request.scored) == len(request.texts):
+                    self._end(request, None)
+
+    def fail(self, batch: Batch, error: BaseException) -> None:
+        """Score a batch again in halves, until the text that the model fails on is alone and fails."""
+        self._running.remove(batch)
+        texts = [text for text in batch.texts if not text.request.over]
+        if len(batch.texts) == 1 and texts:
+            failure = ScoringError(texts[0].index)
+            failure.__cause__ = error
+            self._end(texts[0].request, failure)
+            return
+        middle = (len(texts) + 1) // 2
+        self._halves += [half for half in (texts[:middle], texts[middle:]) if half]
+
+    def predicted_wait_s(self) -> float:
+        """Predict how long the first text of a request that joins now waits for a lane.
+
+        It is what is left of the running batches, and the lesser of all that waits and of the batches that
+        the texts due before it can lead.
+        """
+        if len(self._running) < self._lanes:
+            return 0.0
+        now, curve = self._clock(), self.capacity.curve
+        left_s = [max(0.0, batch.taken + curve.seconds(batch.padded_tokens) - now) for batch in self._running]
+        again = [text for half in self._halves for text in half]
+        batches = self._backlog.batches + len(self._halves)
+        tokens = self._backlog.tokens + sum(map(len, again))
+        everything_s = math.ceil(batches) * curve.a_s + tokens * self.capacity.padding * curve.b_s
+        ahead = self._backlog.due_before_newcomer() + len(self._halves)
+        ahead_s = min(everything_s, ahead * curve.seconds(self._batch_tokens))
+        return max(min(left_s), (sum(left_s) + ahead_s) / self._lanes)
+
+    def _budget(self) -> int:
+        """Share what waits out between the lanes that are free."""
+        share = math.ceil(self._backlog.tokens / (self._lanes - len(self._running)))
+        return min(self._batch_tokens, max(share, _WORTH_SPLITTING_TOKENS))
+
+    def _end(self, request: Request, error: Exception | None) -> None:
+        request.error = error
+        self.withdraw(request)
+        request.end(request)
