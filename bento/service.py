@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bento import logs
 from bento.api import create_app
 from bento.cpus import usable_cpus
-from bento.package import PackageError, read_package
+from bento.package import MODEL_NAME, PackageError, read_package
 from bento.predictions import one_answer
 from bento.registry import RegistryError, Resolved, resolve
 from bento.schemas import PredictAnswer
@@ -48,7 +48,7 @@ def _find_model() -> Resolved:
     if not _arguments.model:
         raise RegistryError(
             f"{PREFIX}MODEL is not set and this Bento references no model; "
-            f"set it to a package directory or to models:/valence-sentiment@production"
+            f"set it to a package directory or to models:/{MODEL_NAME}@production"
         )
     try:
         return Resolved(stored_package(_arguments.model), None)

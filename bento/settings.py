@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "VALENCE_"
@@ -60,9 +60,6 @@ class Settings(BaseSettings):
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Web origins that may call, separated by commas; `*`: all; empty: CORS is off."
-    )
-    admin_token: SecretStr | None = Field(
-        None, description="The bearer token of calls that change the server; empty: they are refused."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="`debug` logs probes too, `warning` and above no requests."
