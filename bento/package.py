@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -165,7 +165,7 @@ def write_package(directory: Path, manifest: Manifest, *, tokenizer: bytes, grap
         _write(staging / GRAPH, graph)
         _write(staging / MANIFEST, manifest.model_dump_json(indent=2).encode())
         staging.chmod(0o755)
-        read_package(staging)
+        written = read_package(staging)
         if directory.exists():
             shutil.rmtree(directory)
         staging.rename(directory)
@@ -173,7 +173,7 @@ def write_package(directory: Path, manifest: Manifest, *, tokenizer: bytes, grap
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    return read_package(directory)
+    return replace(written, path=directory)
 
 
 def read_package(directory: Path, digest: str | None = None) -> Package:

@@ -1,6 +1,5 @@
 """From a fitted family to a model package that has been measured, profiled and checked."""
 
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -82,9 +81,8 @@ def export(
         canaries=tuple(Canary(text=text, scores=dict.fromkeys(labels, 1 / len(labels))) for text in TEXTS),
         files=hash_files(tokenizer=fitted.tokenizer, graph=fitted.graph),
     )
-    with tempfile.TemporaryDirectory() as folder:
-        drafted = write_package(Path(folder) / "draft", draft, tokenizer=fitted.tokenizer, graph=fitted.graph)
-        scorer = Scorer(drafted)
+    # In memory only: a scorer needs neither the scores that are still to be measured nor a place on disk.
+    scorer = Scorer(Package(directory, draft, "", fitted.tokenizer, fitted.graph))
     scores = {part: _score(scorer, parts[part].texts, part) for part in ("validation", "test")}
     evaluations = {part: evaluate(scores[part], labels, parts[part].labels) for part in scores}
     tokenizer = load_tokenizer(fitted.tokenizer)
