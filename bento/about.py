@@ -12,7 +12,7 @@ from bento.metrics import CONTENT_TYPE
 from bento.openapi import describe
 from bento.registry import ModelVersion, RegistryError, open_registry
 from bento.schemas import Capacity, Health, Models, Queue, Version
-from bento.server import Server, ready
+from bento.server import Server, ready, unavailable
 
 
 async def livez(_: Request) -> Response:
@@ -22,13 +22,15 @@ async def livez(_: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Say that predictions are answered."""
-    ready(request)
+    server, _ = ready(request.scope)
+    if server.leaving:
+        raise unavailable()
     return PlainTextResponse("ready\n")
 
 
 async def health(request: Request) -> Response:
     """Tell a person how the server is."""
-    server, serving = ready(request)
+    server, serving = ready(request.scope)
     now, capacity = time.perf_counter(), serving.runner.capacity
     answer = Health(
         model=serving.model,
@@ -47,7 +49,7 @@ async def health(request: Request) -> Response:
 
 async def models(request: Request) -> Response:
     """Tell which model answers, where it comes from, and what else there is."""
-    server, serving = ready(request)
+    server, serving = ready(request.scope)
     manifest = serving.manifest
     answer = Models(
         serving=serving.model,
@@ -63,7 +65,7 @@ async def models(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Tell Prometheus."""
-    server = Server.of(request)
+    server = Server.of(request.scope)
     if server.serving is not None:
         server.serving.set_gauges()
     return Response(await run_in_threadpool(server.metrics.render), media_type=CONTENT_TYPE)
@@ -71,7 +73,7 @@ async def metrics(request: Request) -> Response:
 
 async def openapi(request: Request) -> Response:
     """Describe the API."""
-    return Response(json.dumps(describe(Server.of(request).settings)), media_type="application/json")
+    return Response(json.dumps(describe(Server.of(request.scope).settings)), media_type="application/json")
 
 
 def _versions(registry: str, digest: str, name: str) -> list[Version] | None:

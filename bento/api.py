@@ -9,17 +9,18 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bento.about import health, livez, metrics, models, openapi, readyz
+from bento.draining import leave_on_sigterm
 from bento.exchange import Exchanges
 from bento.logs import log_error, log_event
 from bento.metrics import Metrics
 from bento.package import PackageError
 from bento.pages import page_routes
-from bento.predictions import answer_left, predict, predict_batch
-from bento.problems import Guard, ProblemError, answer_http_error, answer_problem
+from bento.predictions import predict, predict_batch
+from bento.problems import Guard, answer_http_error
 from bento.registry import RegistryError, Resolved
 from bento.server import Server
 from bento.serving import open_serving
@@ -27,9 +28,9 @@ from bento.settings import Settings
 
 _GC_THRESHOLDS = (50_000, 20, 20)  # collections are pauses; the defaults make them far too frequent
 
+_PREDICTIONS = {"/predict": predict, "/predict/batch": predict_batch}
 _ROUTES = [
-    Route("/predict", predict, methods=["POST"]),
-    Route("/predict/batch", predict_batch, methods=["POST"]),
+    *(Route(path, endpoint, methods=["POST"]) for path, endpoint in _PREDICTIONS.items()),
     Route("/models", models),
     Route("/health", health),
     Route("/livez", livez),
@@ -57,26 +58,22 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
             version = settings.model_version or found.version
             serving = await open_serving(found.path, version, settings, counters)
         except (PackageError, RegistryError) as error:
+            server.refused = True
             log_error("the model is refused; this server will not become ready", why=str(error))
             yield
             return
         _quieten_gc()
         server.serving = serving
         log_event("ready", model=serving.model.model_dump(), lanes=serving.lanes)
+        leave_on_sigterm(server)
         yield
-        server.serving = None
-        await serving.close()
-        log_event("drained")
+        await server.close()
 
     routes = [*_ROUTES, *page_routes()]
     app = Starlette(
         routes=routes,
-        middleware=_middleware(settings, counters, frozenset(route.path for route in routes)),
-        exception_handlers={
-            ProblemError: answer_problem,
-            HTTPException: answer_http_error,
-            ClientDisconnect: answer_left,
-        },
+        middleware=_middleware(server, frozenset(route.path for route in routes)),
+        exception_handlers={HTTPException: answer_http_error},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -84,19 +81,32 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
     return app
 
 
-def _middleware(settings: Settings, counters: Metrics, routes: frozenset[str]) -> list[Middleware]:
+def _middleware(server: Server, routes: frozenset[str]) -> list[Middleware]:
     cross_origin = Middleware(
         CORSMiddleware,
-        allow_origins=settings.cors_origins,
+        allow_origins=server.settings.cors_origins,
         allow_methods=["GET", "POST"],
         allow_headers=["content-type", "traceparent", "x-request-id", "x-request-timeout-ms"],
         expose_headers=["retry-after", "server-timing", "x-model-version", "x-request-id"],
     )
     return [
-        Middleware(Exchanges, metrics=counters, routes=routes),
-        *([cross_origin] if settings.cors_origins else []),
+        Middleware(Exchanges, metrics=server.metrics, routes=routes, is_leaving=lambda: server.leaving),
+        *([cross_origin] if server.settings.cors_origins else []),
         Middleware(Guard),
+        Middleware(_ShortCut),
     ]
+
+
+class _ShortCut:
+    """ASGI middleware that hands predictions to their endpoints without a search for their routes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        predicts = scope["type"] == "http" and scope["method"] == "POST"
+        app = _PREDICTIONS.get(scope["path"], self._app) if predicts else self._app
+        await app(scope, receive, send)
 
 
 def _quieten_gc() -> None:

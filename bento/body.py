@@ -5,8 +5,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
+from bento.exchange import Exchange
 from bento.problems import ProblemError, refuse_fields
 from bento.schemas import FieldError
 
@@ -15,23 +17,24 @@ _MOST_ERRORS = 32  # that are worth listing
 T = TypeVar("T", bound=BaseModel)
 
 
-async def read_json(request: Request, schema: type[T], max_bytes: int) -> T:
+async def read_json(scope: Scope, receive: Receive, schema: type[T], max_bytes: int) -> T:
     """Read and check a JSON body.
 
     Raises:
         ProblemError: 415 not declared as JSON, 413 too large, 400 not JSON, 422 not what the schema says.
         ClientDisconnect: The caller left before it was complete.
     """
-    _require_json(request)
-    raw = await _read(request, max_bytes)
+    headers = Exchange.of(scope).headers
+    _require_json(headers)
+    raw = await _read(headers, receive, max_bytes)
     try:
         return schema.model_validate_json(raw)
     except ValidationError as error:
         raise _explain(error, schema) from None
 
 
-def _require_json(request: Request) -> None:
-    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+def _require_json(headers: dict[bytes, bytes]) -> None:
+    media_type, _, parameters = headers.get(b"content-type", b"").decode("latin-1").lower().partition(";")
     media_type = media_type.strip()
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
@@ -41,21 +44,27 @@ def _require_json(request: Request) -> None:
         )
     if "charset" in parameters and "utf-8" not in parameters:
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "JSON is UTF-8 (RFC 8259)", reason="type")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body uncompressed", reason="type")
 
 
-async def _read(request: Request, max_bytes: int) -> bytes:
+async def _read(headers: dict[bytes, bytes], receive: Receive, max_bytes: int) -> bytes:
     """Read the body; what the caller declares may spare the reading, but only what arrives is believed."""
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:20]) > max_bytes:
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared[:20]) > max_bytes:
         raise _too_large(max_bytes)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > max_bytes:
             raise _too_large(max_bytes)
-    return bytes(body)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
 
 
 def _too_large(max_bytes: int) -> ProblemError:

@@ -7,6 +7,8 @@ _KEPT = 15  # newest batches of a size class; an outlier among them does not mov
 _FADE = 64  # batches after which a size class that is not seen any more counts half
 _SHORTEST_S = 1e-6  # of a batch, whatever the clock says
 _LEAST_SPREAD = 1e-9  # below it the classes are one, and the line goes through the origin
+_FITTED_AT_ONCE = 64  # batches, from then on the line is fitted again after every eighth
+_FIT_EVERY = 8
 _SMOOTHING = 0.05  # weight of the newest batch in what texts look like
 _WINDOW_S = 10
 
@@ -39,6 +41,10 @@ class CostCurve:
         self._seen[size] = self._batches
         self._classes.setdefault(size, deque(maxlen=_KEPT)).append(batch)
         self._newest.append(batch)
+        if self._batches <= _FITTED_AT_ONCE or self._batches % _FIT_EVERY == 0:
+            self._refit()
+
+    def _refit(self) -> None:
         a_s, b_s = self._fit()
         scale = median(seconds / (a_s + b_s * tokens) for tokens, seconds in self._newest)
         self.a_s, self.b_s = scale * a_s, scale * b_s

@@ -2,10 +2,10 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bento.ids import uuid7
@@ -23,11 +23,16 @@ _TRACEPARENT = re.compile(  # version 00 has no tail; a later one may, up to 128
 
 @dataclass(slots=True)
 class Exchange:
-    """What is known of a request while it is answered; whoever learns more writes it here."""
+    """What is known of a request while it is answered; whoever learns more writes it here.
+
+    Attributes:
+        headers: The request's, by name in lower case.
+    """
 
     request_id: str
     traceparent: str | None
     trace_id: str | None
+    headers: dict[bytes, bytes]
     started: float = field(default_factory=time.perf_counter)
     model_version: str | None = None
     texts: int = 0
@@ -41,38 +46,45 @@ class Exchange:
         return exchange
 
     @classmethod
-    def begin(cls, headers: Headers) -> Self:
+    def begin(cls, scope: Scope) -> Self:
         """Start one; a request id or a trace that is not well-formed is replaced or ignored."""
-        request_id = headers.get("x-request-id", "")
-        traceparent = headers.get("traceparent", "")
+        headers = dict(scope["headers"])
+        request_id = headers.get(b"x-request-id", b"").decode("latin-1")
+        traceparent = headers.get(b"traceparent", b"").decode("latin-1")
         trace = _TRACEPARENT.fullmatch(traceparent)
-        return cls(
+        exchange = scope[_KEY] = cls(
             request_id if _REQUEST_ID.fullmatch(request_id) else uuid7(),
             traceparent if trace else None,
             trace[1] if trace else None,
+            headers,
         )
+        return exchange
 
     def latency_ms(self) -> float:
         """Return the milliseconds since the request's head arrived."""
         return round((time.perf_counter() - self.started) * 1e3, 3)
 
-    def headers(self) -> dict[str, str]:
+    def answer_headers(self) -> list[tuple[bytes, bytes]]:
         """Return what every answer carries."""
-        timings = ", ".join(f"{name};dur={value * 1e3:.3f}" for name, value in self.timings_s.items())
-        pairs = {
-            "x-request-id": self.request_id,
-            "traceparent": self.traceparent,
-            "x-model-version": self.model_version,
-            "server-timing": timings,
-        }
-        return {name: value for name, value in pairs.items() if value}
+        pairs = [(b"x-request-id", self.request_id.encode())]
+        if self.traceparent:
+            pairs.append((b"traceparent", self.traceparent.encode()))
+        if self.model_version:
+            pairs.append((b"x-model-version", self.model_version.encode()))
+        if self.timings_s:
+            timings = ", ".join(f"{name};dur={value * 1e3:.3f}" for name, value in self.timings_s.items())
+            pairs.append((b"server-timing", timings.encode()))
+        return pairs
 
 
 class Exchanges:
     """ASGI middleware, outermost: begins an exchange, adds its headers, counts and logs its end."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, routes: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, routes: frozenset[str], is_leaving: Callable[[], bool]
+    ) -> None:
         self._app = app
+        self._is_leaving = is_leaving
         self._metrics = metrics
         self._routes = routes
 
@@ -81,14 +93,16 @@ class Exchanges:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = scope[_KEY] = Exchange.begin(Headers(scope=scope))
+        exchange = Exchange.begin(scope)
         code = CLIENT_LEFT
 
         async def add_headers(message: Message) -> None:
             nonlocal code
             if message["type"] == "http.response.start":
                 code = message["status"]
-                MutableHeaders(scope=message).update(exchange.headers())
+                message["headers"] = [*message.get("headers", ()), *exchange.answer_headers()]
+                if self._is_leaving():
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:

@@ -4,6 +4,7 @@ What a caller sent is not handed to this module, and of an unexpected error it l
 place, not the message, since a message may quote what it choked on.
 """
 
+import json
 import logging
 import logging.config
 import traceback
@@ -17,6 +18,8 @@ _PROCESSORS: list[structlog.typing.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+_ENCODER = json.JSONEncoder(default=repr)
+
 _logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
@@ -28,7 +31,7 @@ def configure(level: str) -> None:
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[*_PROCESSORS, structlog.processors.JSONRenderer()],
+        processors=[*_PROCESSORS, structlog.processors.JSONRenderer(_write)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(),
     )
@@ -38,7 +41,7 @@ def configure(level: str) -> None:
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(_write),
         ],
     }
     logging.config.dictConfig(
@@ -61,6 +64,11 @@ def configure(level: str) -> None:
             },
         }
     )
+
+
+def _write(event: dict[str, Any], **_: object) -> str:
+    """Write JSON with an encoder that was made once."""
+    return _ENCODER.encode(event)
 
 
 def log_request(*, route: str, code: int, **known: Any) -> None:  # noqa: ANN401 - whatever JSON can hold

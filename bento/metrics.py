@@ -91,18 +91,27 @@ class Metrics:
         self._counters: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}
         self._histograms: dict[str, Histogram] = {}
+        # With their labels, as looking these up costs more than counting.
+        self._counted: dict[tuple[str, tuple[str, ...]], Counter] = {}
+        self._observed: dict[tuple[str, tuple[str, ...]], Histogram] = {}
         for name, spec in METRICS.items():
             self._make(name, spec)
 
     def count(self, name: str, *labels: str) -> None:
         """Add 1 to a counter."""
-        counter = self._counters[name]
-        (counter.labels(*labels) if labels else counter).inc()
+        counter = self._counted.get((name, labels))
+        if counter is None:
+            counter = self._counters[name].labels(*labels) if labels else self._counters[name]
+            self._counted[name, labels] = counter
+        counter.inc()
 
     def observe(self, name: str, value: float, *labels: str) -> None:
         """Add a value to a histogram."""
-        histogram = self._histograms[name]
-        (histogram.labels(*labels) if labels else histogram).observe(value)
+        histogram = self._observed.get((name, labels))
+        if histogram is None:
+            histogram = self._histograms[name].labels(*labels) if labels else self._histograms[name]
+            self._observed[name, labels] = histogram
+        histogram.observe(value)
 
     def set(self, name: str, value: float, *labels: str) -> None:
         """Set a gauge."""

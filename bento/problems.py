@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bento.exchange import Exchange
+from bento.exchange import CLIENT_LEFT, Exchange
 from bento.logs import log_failure
 from bento.schemas import FieldError, Problem
 
@@ -55,16 +55,6 @@ def refuse_fields(errors: Sequence[FieldError]) -> ProblemError:
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors, reason="invalid")
 
 
-async def answer_problem(request: Request, error: Exception) -> Response:
-    """Answer a `ProblemError`."""
-    assert isinstance(error, ProblemError)  # noqa: S101 - registered for this class
-    exchange = Exchange.of(request.scope)
-    exchange.rejected = error.reason
-    return _response(
-        exchange, error.status, error.detail, headers=error.headers, errors=list(error.errors) or None
-    )
-
-
 async def answer_http_error(request: Request, error: Exception) -> Response:
     """Answer what the router raises: no such path, no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
@@ -76,7 +66,7 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
 
 
 class Guard:
-    """ASGI middleware that turns what nobody expected into a problem, and logs where it happened."""
+    """ASGI middleware that answers every error with a problem, and logs where an unexpected one happened."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -95,10 +85,22 @@ class Guard:
         except Exception as error:
             if scope["type"] != "http" or started:
                 raise
-            exchange = Exchange.of(scope)
+            await _answer(Exchange.of(scope), error)(scope, receive, send)
+
+
+def _answer(exchange: Exchange, error: Exception) -> Response:
+    match error:
+        case ProblemError():
+            exchange.rejected = error.reason
+            return _response(
+                exchange, error.status, error.detail, headers=error.headers, errors=list(error.errors) or None
+            )
+        case ClientDisconnect():
+            return Response(status_code=CLIENT_LEFT)  # closes the books; nobody reads it
+        case _:
             log_failure(exchange.request_id, error)
             detail = "an error of the server; its log has more under this request id"
-            await _response(exchange, HTTPStatus.INTERNAL_SERVER_ERROR, detail)(scope, receive, send)
+            return _response(exchange, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
 def _response(

@@ -8,9 +8,8 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 from bento.capacity import Capacity
 from bento.scheduler import Scheduler
@@ -111,23 +110,26 @@ class Runner:
         """
         if self._draining:
             raise DrainingError
-        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[None] = loop.create_future()
 
-        def end(_: Request) -> None:
+        def end(_: Request | None) -> None:
             if not answered.done():
                 answered.set_result(None)
 
         request = self._scheduler.admit(encodings, end, deadline)
+        timer = None if deadline == math.inf else loop.call_later(deadline - self._clock(), end, None)
         self._fill_lanes()
         try:
-            async with asyncio.timeout(None if deadline == math.inf else deadline - self._clock()):
-                await answered
-        except TimeoutError:
-            raise DeadlineError from None
+            await answered
         finally:
             self._scheduler.withdraw(request)
+            if timer is not None:
+                timer.cancel()
         if request.error is not None:
             raise request.error
+        if len(request.scored) < len(encodings):  # it was the timer that ended it
+            raise DeadlineError
         return [request.scored[index] for index in range(len(encodings))]
 
     async def drain(self) -> None:
@@ -140,10 +142,15 @@ class Runner:
     def _fill_lanes(self) -> None:
         while batch := self._scheduler.take():
             self._idle.clear()
-            run = asyncio.get_running_loop().run_in_executor(self._pool, self._run, batch.encodings)
-            run.add_done_callback(partial(self._finish, batch))
+            self._hand_over(batch)
         if self._scheduler.idle:
             self._idle.set()
+
+    def _hand_over(self, batch: Batch) -> None:
+        assert self._pool is not None  # noqa: S101 - nothing is admitted before `start`
+        loop = asyncio.get_running_loop()
+        run = self._pool.submit(self._run, batch.encodings)
+        run.add_done_callback(lambda done: loop.call_soon_threadsafe(self._finish, batch, done))
 
     def _run(self, encodings: list[Encoding]) -> tuple[Scores, float]:
         """Score on a lane."""
@@ -151,7 +158,7 @@ class Runner:
         scores = self._score(encodings)
         return scores, time.perf_counter() - started
 
-    def _finish(self, batch: Batch, run: asyncio.Future[tuple[Scores, float]]) -> None:
+    def _finish(self, batch: Batch, run: Future[tuple[Scores, float]]) -> None:
         error = run.exception()
         if error is None:
             scores, infer_s = run.result()

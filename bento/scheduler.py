@@ -120,18 +120,16 @@ class Scheduler:
             infer_s: How long the model ran.
         """
         self._running.remove(batch)
-        self.capacity.learn(
-            texts=len(batch.texts),
-            tokens=batch.tokens,
-            padded_tokens=batch.padded_tokens,
-            seconds=self._clock() - batch.taken,
-        )
+        seconds = self._clock() - batch.taken
         for text, row in zip(batch.texts, scores, strict=True):
             request = text.request
             if not request.over:
                 request.scored[text.index] = Scored(row, batch.taken - request.joined, infer_s)
                 if len(request.scored) == len(request.texts):
                     self._end(request, None)
+        self.capacity.learn(
+            texts=len(batch.texts), tokens=batch.tokens, padded_tokens=batch.padded_tokens, seconds=seconds
+        )
 
     def fail(self, batch: Batch, error: BaseException) -> None:
         """Score a batch again in halves, until the text that the model fails on is alone and fails."""

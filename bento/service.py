@@ -6,6 +6,7 @@ routes, all but the one that BentoML's clients read first.
 
 import os
 import time
+from typing import Any
 
 import bentoml
 from bentoml.exceptions import BentoMLException, NotFound, ServiceUnavailable
@@ -16,7 +17,6 @@ from bento import logs
 from bento.api import create_app
 from bento.cpus import usable_cpus
 from bento.package import MODEL_NAME, PackageError, read_package
-from bento.predictions import one_answer
 from bento.registry import RegistryError, Resolved, resolve
 from bento.schemas import PredictAnswer
 from bento.scorer import Scorer
@@ -62,19 +62,22 @@ _settings = _load_settings()
 app = create_app(_settings, _find_model)
 
 
-class _Front:
-    """ASGI middleware that answers with the API, so that nothing of BentoML's shows but what clients need."""
+class _Service(bentoml.Service[Any]):  # type: ignore[misc]  # BentoML imports it when it is asked for
+    """A BentoML service behind its API, so that nothing of BentoML's shows but what its clients need."""
 
-    def __init__(self, bentoml_app: ASGIApp) -> None:
-        self._bentoml_app = bentoml_app
+    def to_asgi(self, is_main: bool = True) -> ASGIApp:  # noqa: FBT001, FBT002 - as it is called
+        bentomls: ASGIApp = super().to_asgi(is_main)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ours = scope["type"] == "http" and scope["path"] not in _CLIENT_PATHS
-        await (app if ours else self._bentoml_app)(scope, receive, send)
+        async def front(scope: Scope, receive: Receive, send: Send) -> None:
+            ours = scope["type"] == "http" and scope["path"] not in _CLIENT_PATHS
+            await (app if ours else bentomls)(scope, receive, send)
+
+        return front
 
 
 @bentoml.service(
     name="valence",
+    service_class=_Service,
     workers=1,
     traffic={"timeout": 120},
     metrics={"enabled": False},
@@ -115,7 +118,5 @@ class Valence:
             raise ServiceUnavailable("the server is starting or shutting down")
         started = time.perf_counter()
         answer = await serving.predict([text])
-        return one_answer(answer, serving.model, latency_ms=(time.perf_counter() - started) * 1e3)
-
-
-Valence.add_asgi_middleware(_Front)  # type: ignore[attr-defined]
+        latency_ms = (time.perf_counter() - started) * 1e3
+        return PredictAnswer(**dict(answer.predictions[0]), model=serving.model, latency_ms=latency_ms)

@@ -44,7 +44,7 @@ class Serving:
 
     Attributes:
         manifest: What the package says of itself.
-        model: What answers say of it.
+        model: What answers say of it; `model_json` is the same, written.
         version: What logs, metrics and headers call it: its version, else the beginning of its digest.
         runner: What scores.
         lanes: How many batches it scores side by side.
@@ -55,6 +55,7 @@ class Serving:
     ) -> None:
         self.manifest = manifest
         self.model = model
+        self.model_json = model.model_dump_json()
         self.version = model.version or model.digest.removeprefix("sha256:")[:12]
         self.lanes = settings.lanes or usable_cpus()
         self.runner = Runner(

@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     batch_tokens: int = Field(
         4_096, ge=1, description="How many tokens, padding included, one batch may hold."
     )
+    drain_serve_ms: int = Field(
+        5_000,
+        ge=0,
+        le=600_000,
+        description="How long requests are still answered after SIGTERM, while `/readyz` fails already.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Web origins that may call, separated by commas; `*`: all; empty: CORS is off."
     )

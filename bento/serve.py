@@ -1,0 +1,89 @@
+"""Serve the API from this one process: the shape for a container.
+
+`bentoml serve` keeps a process beside the server, which starts it again when it dies, and both import all of
+BentoML. In a container that is the kubelet's work. This is the same API without them: ready in less than half
+of the time, in half of the memory.
+"""
+
+import argparse
+import signal
+import socket
+import sys
+from functools import partial
+
+import uvicorn
+from starlette.applications import Starlette
+
+from bento import logs
+from bento.api import create_app
+from bento.protocol import Protocol
+from bento.registry import resolve
+from bento.server import Server
+from bento.settings import PREFIX, SettingsError, load_settings
+
+_KEEP_ALIVE_S = 75  # longer than a client's pool keeps a connection, so that it is the client who ends it
+
+
+class _Server(uvicorn.Server):
+    """Ends when the model is refused, instead of staying up without being ready."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+
+    @property
+    def refused(self) -> bool:
+        state: Server = self._app.state.server
+        return state.refused
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.should_exit = self.should_exit or self.refused
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Returns:
+        0 after leaving in order, 1 where the model is refused, 2 where a setting is wrong.
+    """
+    arguments = _parse()
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        return _refuse(str(error), 2)
+    if not settings.model:
+        return _refuse(f"{PREFIX}MODEL is not set; set it to a package directory or to models:/name/3", 2)
+    logs.configure(settings.log_level)
+    app = create_app(settings, partial(resolve, settings.model, settings.registry, settings.cache_dir))
+    config = uvicorn.Config(
+        app,
+        host=arguments.host,
+        port=arguments.port,
+        http=Protocol,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+    )
+    server = _Server(config, app)
+    # uvicorn raises the signal again when it is done, to end as others do; leaving in order is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    server.run()
+    return 1 if server.refused else 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bento.serve", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=3000, help="port to listen on (default: %(default)s)")
+    return parser.parse_args()
+
+
+def _refuse(why: str, code: int) -> int:
+    print(f"bento.serve: {why}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
