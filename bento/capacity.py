@@ -76,6 +76,7 @@ class Capacity:
     Attributes:
         curve: What a batch costs a lane, from when it is taken to when the lane is free again.
         padding: Padded tokens per token.
+        text_tokens: Tokens per text; 0 as long as none was seen.
     """
 
     def __init__(self, *, lanes: int, batch_tokens: int) -> None:
@@ -83,15 +84,15 @@ class Capacity:
         self.padding = 1.0
         self._lanes = lanes
         self._batch_tokens = batch_tokens
-        self._text_tokens = 0.0
+        self.text_tokens = 0.0
         self._asked: deque[tuple[int, int]] = deque()
 
     def learn(self, *, texts: int, tokens: int, padded_tokens: int, seconds: float) -> None:
         """Take a scored batch into account."""
         self.curve.learn(padded_tokens, seconds)
-        weight = _SMOOTHING if self._text_tokens else 1.0
+        weight = _SMOOTHING if self.text_tokens else 1.0
         self.padding += weight * (padded_tokens / max(1, tokens) - self.padding)
-        self._text_tokens += weight * (tokens / texts - self._text_tokens)
+        self.text_tokens += weight * (tokens / texts - self.text_tokens)
 
     def ask(self, tokens: int, now: float) -> None:
         """Count what was asked for, whether it is admitted or refused."""
@@ -115,7 +116,7 @@ class Capacity:
         if not self._token_s():
             return 0.0
         left = max(0.0, 1 - self.used_ratio(now))
-        return left / self._token_s() / max(1.0, self._text_tokens)
+        return left / self._token_s() / max(1.0, self.text_tokens)
 
     def _token_s(self) -> float:
         """Return what a token costs the server in full batches."""

@@ -2,8 +2,8 @@
 
 SIGTERM comes at the same time as the news to load balancers that this server goes, and some hear it seconds
 later. So readiness fails at once, while requests are still answered for `VALENCE_DRAIN_SERVE_MS`, each answer
-asking the caller to come back on another connection. Then new requests are refused, what was admitted is
-answered, and the server's own handler of the signal ends the process.
+asking the caller to come back on another connection. Then the server's own handler of the signal takes over:
+connections are refused, requests that have begun are answered, the queue empties, the process ends.
 """
 
 import asyncio
@@ -34,7 +34,6 @@ def leave_on_sigterm(server: Server) -> None:
         serve_s = server.settings.drain_serve_ms / 1e3
         log_event("leaving", serves_on_s=serve_s)
         await asyncio.sleep(serve_s)
-        await server.close()
         end()
 
     def handle(_number: int, _frame: FrameType | None) -> None:

@@ -15,6 +15,7 @@ API_VERSION = "1.0.0"
 
 _WHY = {
     400: "The body is not JSON.",
+    408: "The body did not arrive in time.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
     422: "A field or a header is missing, unknown or of the wrong type, or a text cannot be judged.",
@@ -23,7 +24,7 @@ _WHY = {
     503: "The server is starting or shutting down.",
     504: "The caller's deadline passed before the answer was there.",
 }
-_POST_ERRORS = (400, 413, 415, 422, 429, 500, 503, 504)
+_POST_ERRORS = (400, 408, 413, 415, 422, 429, 500, 503, 504)
 _DEADLINE = {
     "name": "X-Request-Timeout-Ms",
     "in": "header",

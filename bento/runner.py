@@ -92,6 +92,18 @@ class Runner:
         """What was measured of the batches."""
         return self._scheduler.capacity
 
+    def refuse_if_full(self, texts: int, *, deadline: float = math.inf) -> None:
+        """Turn away, before its texts are tokenised, a request that `submit` would refuse.
+
+        Raises:
+            QueueFullError: See `submit`.
+            DeadlineError: See `submit`.
+            DrainingError: See `submit`.
+        """
+        if self._draining:
+            raise DrainingError
+        self._scheduler.refuse_if_full(texts, deadline)
+
     async def submit(self, encodings: Sequence[Encoding], *, deadline: float = math.inf) -> list[Scored]:
         """Score texts; cancelling the call withdraws those that no lane has taken.
 

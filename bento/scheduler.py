@@ -61,6 +61,19 @@ class Scheduler:
         """Whether nothing waits and nothing is being scored."""
         return not self._running and not self.depth
 
+    def refuse_if_full(self, texts: int, deadline: float = math.inf) -> None:
+        """Turn away, before its texts are tokenised, a request that `admit` would refuse.
+
+        Args:
+            texts: How many it has.
+            deadline: See `admit`.
+
+        Raises:
+            DeadlineError: See `admit`.
+            QueueFullError: See `admit`.
+        """
+        self._refuse_if_full(round(texts * self.capacity.text_tokens), self._clock(), deadline)
+
     def admit(
         self, encodings: Sequence[Encoding], end: Callable[[Request], None], deadline: float = math.inf
     ) -> Request:
@@ -76,12 +89,8 @@ class Scheduler:
             QueueFullError: The first text would start too late.
         """
         now = self._clock()
-        if now >= deadline:
-            raise DeadlineError
+        self._refuse_if_full(sum(map(len, encodings)), now, deadline)
         self.capacity.ask(sum(map(len, encodings)), now)
-        wait_s = self.predicted_wait_s()
-        if wait_s > min(self._max_queue_s, deadline - now):
-            raise QueueFullError(wait_s)
         request = Request(end, now, deadline)
         request.texts = [Text(encoding, request, index) for index, encoding in enumerate(encodings)]
         self._backlog.join(request.texts)
@@ -160,6 +169,14 @@ class Scheduler:
         ahead = self._backlog.due_before_newcomer() + len(self._halves)
         ahead_s = min(everything_s, ahead * curve.seconds(self._batch_tokens))
         return max(min(left_s), (sum(left_s) + ahead_s) / self._lanes)
+
+    def _refuse_if_full(self, tokens: int, now: float, deadline: float) -> None:
+        if now >= deadline:
+            raise DeadlineError
+        wait_s = self.predicted_wait_s()
+        if wait_s > min(self._max_queue_s, deadline - now):
+            self.capacity.ask(tokens, now)
+            raise QueueFullError(wait_s)
 
     def _budget(self) -> int:
         """Share what waits out between the lanes that are free."""

@@ -92,6 +92,7 @@ class Serving:
             ScoringError: See `Runner.submit`.
             DrainingError: See `Runner.submit`.
         """
+        self.runner.refuse_if_full(len(texts), deadline=deadline)
         started = time.perf_counter()
         kept = [self._shorten(index, text) for index, text in enumerate(texts)]
         if sum(map(len, kept)) <= _INLINE_CHARS:

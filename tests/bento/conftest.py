@@ -205,6 +205,7 @@ def _serve(home: Path, package: Path, environment: dict[str, str]) -> Iterator[L
         "BENTOML_HOME": str(home / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "true",
         "VALENCE_MODEL": str(package),
+        "VALENCE_DRAIN_SERVE_MS": "0",
         "VALENCE_REGISTRY": f"sqlite:///{home}/registry.db",
     }
     with log.open("wb") as output:
