@@ -3,13 +3,14 @@
 PYTHON ?= python3
 HOST   ?= 127.0.0.1
 PORT   ?= 3000
+SHAPE  ?= steady
 VENV   := .venv/bin
 export TORCH_INDEX
 
 data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train test check lock
+.PHONY: help serve train test load check lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +26,10 @@ train: ## Train and register without serving (DATA=, TEST=)
 test: ## Run all tests, with coverage
 	@$(PYTHON) scripts/bootstrap.py dev
 	@scripts/test
+
+load: ## Load the model in production, or the server at URL=, with Locust (SHAPE=ramp|steady|spike|overload, URL=, OPTIONS=)
+	@$(PYTHON) scripts/bootstrap.py dev
+	@PYTHONPATH=. $(VENV)/python -m tests.load --shape $(SHAPE) $(if $(URL),--url "$(URL)") $(OPTIONS)
 
 check: ## Lint, format and type-check
 	@$(PYTHON) scripts/bootstrap.py dev
