@@ -3,7 +3,7 @@
 import gc
 import platform
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,14 +15,16 @@ from starlette.routing import Route
 from bento.about import health, livez, metrics, models, openapi, readyz
 from bento.exchange import Exchanges
 from bento.logs import log_error, log_event
+from bento.membership import join
 from bento.metrics import Metrics
 from bento.package import PackageError
 from bento.pages import page_routes
 from bento.predictions import answer_left, predict, predict_batch
 from bento.problems import Guard, ProblemError, answer_http_error, answer_problem
 from bento.registry import RegistryError, Resolved
+from bento.reload import reload
+from bento.rundir import RunDirectoryError
 from bento.server import Server
-from bento.serving import open_serving
 from bento.settings import Settings
 
 _GC_THRESHOLDS = (50_000, 20, 20)  # collections are pauses; the defaults make them far too frequent
@@ -30,6 +32,7 @@ _GC_THRESHOLDS = (50_000, 20, 20)  # collections are pauses; the defaults make t
 _ROUTES = [
     Route("/predict", predict, methods=["POST"]),
     Route("/predict/batch", predict_batch, methods=["POST"]),
+    Route("/reload", reload, methods=["POST"]),
     Route("/models", models),
     Route("/health", health),
     Route("/livez", livez),
@@ -52,21 +55,15 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         counters.set("valence_build_info", 1, server.build, platform.python_version())
-        try:
-            found = find_model()
-            version = settings.model_version or found.version
-            serving = await open_serving(found.path, version, settings, counters)
-        except (PackageError, RegistryError) as error:
-            log_error("the model is refused; this server will not become ready", why=str(error))
+        async with AsyncExitStack() as stack:
+            try:
+                serving = await stack.enter_async_context(join(server, find_model))
+            except (PackageError, RegistryError, RunDirectoryError) as error:
+                log_error("the model is refused; this server will not become ready", why=str(error))
+            else:
+                _quieten_gc()
+                log_event("ready", model=serving.model.model_dump(), lanes=serving.lanes)
             yield
-            return
-        _quieten_gc()
-        server.serving = serving
-        log_event("ready", model=serving.model.model_dump(), lanes=serving.lanes)
-        yield
-        server.serving = None
-        await serving.close()
-        log_event("drained")
 
     routes = [*_ROUTES, *page_routes()]
     app = Starlette(

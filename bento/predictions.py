@@ -35,8 +35,8 @@ async def predict(request: Request) -> Response:
     deadline = _read_deadline(request, exchange.started)
     body = await read_json(request, PredictRequest, server.settings.max_body_bytes)
     server.metrics.observe("valence_request_texts", 1)
-    answer = await _answer(request, serving, [body.text], "text", deadline)
-    return _json(one_answer(answer, serving.model, latency_ms=exchange.latency_ms()))
+    answer, model = await _answer(request, serving, [body.text], "text", deadline)
+    return _json(one_answer(answer, model, latency_ms=exchange.latency_ms()))
 
 
 async def predict_batch(request: Request) -> Response:
@@ -49,10 +49,8 @@ async def predict_batch(request: Request) -> Response:
     if len(body.texts) > allowed:
         raise refuse_field("texts", f"has {len(body.texts)} texts, at most {allowed} are allowed")
     server.metrics.observe("valence_request_texts", len(body.texts))
-    answer = await _answer(request, serving, body.texts, "texts[{}]", deadline)
-    return _json(
-        BatchAnswer(model=serving.model, latency_ms=exchange.latency_ms(), predictions=answer.predictions)
-    )
+    answer, model = await _answer(request, serving, body.texts, "texts[{}]", deadline)
+    return _json(BatchAnswer(model=model, latency_ms=exchange.latency_ms(), predictions=answer.predictions))
 
 
 def one_answer(answer: Answer, model: Model, *, latency_ms: float) -> PredictAnswer:
@@ -67,7 +65,7 @@ async def answer_left(_: Request, __: Exception) -> Response:
 
 async def _answer(
     request: Request, serving: Serving, texts: Sequence[str], field: str, deadline: float
-) -> Answer:
+) -> tuple[Answer, Model]:
     exchange = Exchange.of(request.scope)
     exchange.texts = len(texts)
     try:
@@ -95,9 +93,12 @@ async def _answer(
             errors=[FieldError(field=field.format(failed.index), reason="the model failed on it")],
         ) from None
     except DrainingError:
-        raise unavailable() from None
+        _, newer = ready(request)
+        if newer is serving:
+            raise unavailable() from None
+        return await _answer(request, newer, texts, field, deadline)  # the model was changed meanwhile
     exchange.timings_s = answer.timings_s
-    return answer
+    return answer, serving.model
 
 
 def _read_deadline(request: Request, started: float) -> float:
