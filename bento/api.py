@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from bento.about import health, livez, metrics, models, openapi, readyz
 from bento.exchange import Exchanges
-from bento.logs import log_error, log_event
+from bento.logs import log_error
 from bento.membership import join
 from bento.metrics import Metrics
 from bento.package import PackageError
@@ -57,12 +57,11 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
         counters.set("valence_build_info", 1, server.build, platform.python_version())
         async with AsyncExitStack() as stack:
             try:
-                serving = await stack.enter_async_context(join(server, find_model))
+                await stack.enter_async_context(join(server, find_model))
             except (PackageError, RegistryError, RunDirectoryError) as error:
                 log_error("the model is refused; this server will not become ready", why=str(error))
             else:
                 _quieten_gc()
-                log_event("ready", model=serving.model.model_dump(), lanes=serving.lanes)
             yield
 
     routes = [*_ROUTES, *page_routes()]

@@ -11,7 +11,7 @@ from bento.participant import Participant
 from bento.registry import Resolved
 from bento.rundir import VARIABLE, BusyError, Choice, RunDirectory, make_run_directory
 from bento.server import Server
-from bento.serving import Serving, open_serving
+from bento.serving import open_serving
 from bento.settings import Settings
 
 _RETRY_S = 0.02  # polled, since waiting for the lock in a thread could not be cancelled
@@ -23,15 +23,14 @@ def can_reload(settings: Settings) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def join(server: Server, find_model: Callable[[], Resolved]) -> AsyncIterator[Serving]:
+async def join(server: Server, find_model: Callable[[], Resolved]) -> AsyncIterator[None]:
     """Load the model, serve it, take part in its changes; at the end, finish what was taken.
+
+    Nobody but the server keeps the model, so that it goes when it is changed.
 
     Args:
         server: Has the model while the context lasts.
         find_model: Says where the package lies, where no change has been committed before.
-
-    Yields:
-        The model, until it is changed.
 
     Raises:
         PackageError: The model must not be served.
@@ -41,11 +40,11 @@ async def join(server: Server, find_model: Callable[[], Resolved]) -> AsyncItera
     async with contextlib.AsyncExitStack() as stack:
         if can_reload(server.settings):
             server.run, server.workers = stack.enter_context(_run_directory(server.settings))
-        participant, serving = await _load(server, find_model)
+        participant = await _load(server, find_model)
         stack.push_async_callback(server.close)
         if participant is not None:
             stack.push_async_callback(participant.close)
-        yield serving
+        yield
 
 
 @contextlib.contextmanager
@@ -62,21 +61,21 @@ def _run_directory(settings: Settings) -> Iterator[tuple[RunDirectory, int]]:
         shutil.rmtree(own)
 
 
-async def _load(server: Server, find_model: Callable[[], Resolved]) -> tuple[Participant | None, Serving]:
+async def _load(server: Server, find_model: Callable[[], Resolved]) -> Participant | None:
     run = server.run
     choice = (run and run.choice()) or _first_choice(server.settings, find_model())
     while True:
         loaded = await open_serving(choice, server.settings, server.metrics)
         if run is None:
             server.begin(loaded)
-            return None, loaded
+            return None
         async with _alone(run):
             committed = run.choice() or choice
             if committed == choice:
                 server.begin(loaded)
                 participant = Participant(run, server)
                 await participant.listen()
-                return participant, loaded
+                return participant
         await loaded.close()  # the model was changed while the old one was loaded
         choice = committed
 

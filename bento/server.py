@@ -49,6 +49,7 @@ class Server:
         """Serve the first model."""
         serving.take_over(None)
         self.serving = serving
+        log_event("ready", model=serving.model.model_dump(), lanes=serving.lanes)
 
     async def stage(self, choice: Choice) -> None:
         """Load a model beside the one that serves, and warm it up.
