@@ -20,6 +20,7 @@ import httpx
 import numpy as np
 import onnx
 import pytest
+from mlflow import MlflowClient
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from starlette.applications import Starlette
@@ -32,6 +33,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from bento.api import create_app
 from bento.package import (
     CANARIES,
+    MODEL_NAME,
     Canary,
     Histogram,
     Label,
@@ -177,6 +179,59 @@ def _make_package(
         files=hash_files(tokenizer=content, graph=graph),
     )
     return write_package(path, manifest, tokenizer=content, graph=graph)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """An MLflow registry on this machine, with packages by version."""
+
+    home: Path
+    packages: dict[str, Package]
+
+    @property
+    def uri(self) -> str:
+        """Its address."""
+        return f"sqlite:///{self.home / 'mlflow.db'}"
+
+    def stored(self, version: str) -> Path:
+        """Where the registry has a version's package."""
+        return self.home / f"artifacts/{self.packages[version].manifest.run_id}/artifacts/package"
+
+
+def _spoil(package: Package) -> Package:
+    """Change what one canary should score, so that the package is whole, and is not what it says."""
+    first, *others = package.manifest.canaries
+    scores = dict(zip(first.scores, reversed(first.scores.values()), strict=True))
+    canaries = (first.model_copy(update={"text": "awful", "scores": scores}), *others)
+    manifest = package.manifest.model_copy(update={"canaries": canaries})
+    return write_package(package.path, manifest, tokenizer=package.tokenizer, graph=package.graph)
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """Version 1 in production, version 2 of two labels staged, version 3 that fails its canary texts."""
+    registry = Registry(tmp_path_factory.mktemp("registry"), {})
+    client = MlflowClient(registry.uri)
+    experiment = client.create_experiment("valence", artifact_location=(registry.home / "artifacts").as_uri())
+    client.create_registered_model(MODEL_NAME)
+    for number, labels, alias in (
+        ("1", THREE_LABELS, "production"),
+        ("2", TWO_LABELS, "staging"),
+        ("3", THREE_LABELS, None),
+    ):
+        run = client.create_run(experiment).info.run_id
+        package = _make_package(registry.home / number, labels=labels, run_id=run)
+        if alias is None:
+            package = _spoil(package)
+        client.log_artifacts(run, str(package.path), "package")
+        client.set_terminated(run)
+        client.create_model_version(
+            MODEL_NAME, f"runs:/{run}/package", run_id=run, tags={"digest": package.digest}
+        )
+        if alias is not None:
+            client.set_registered_model_alias(MODEL_NAME, alias, number)
+        registry.packages[number] = package
+    return registry
 
 
 @dataclass(frozen=True)
