@@ -15,7 +15,7 @@ from bento.problems import ProblemError
 from bento.rundir import Choice, RunDirectory
 from bento.serving import Serving, open_serving
 from bento.settings import Settings
-from bento.work import QueueFullError, ScoringError
+from bento.work import ScoringError
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Server:
         """
         try:
             self._staged = await open_serving(choice, self.settings, self.metrics)
-        except (QueueFullError, ScoringError) as error:
+        except ScoringError as error:
             raise PackageError(f"{choice.path}: cannot be warmed up: {error}") from error
         log_event("staged", model=self._staged.model.model_dump())
 
