@@ -1,6 +1,7 @@
 """What the handlers of one process share."""
 
 import asyncio
+import gc
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -74,7 +75,7 @@ class Server:
             raise RuntimeError("a switch needs a staged model and one that serves")
         staged.take_over(previous)
         self.serving, self._staged = staged, None
-        retiring = asyncio.ensure_future(previous.close())
+        retiring = asyncio.ensure_future(_let_go(previous))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
         log_event("switched", model=staged.model.model_dump(), previous=previous.model.model_dump())
@@ -83,7 +84,7 @@ class Server:
         """Let go of what is staged, if anything is."""
         staged, self._staged = self._staged, None
         if staged is not None:
-            await staged.close()
+            await _let_go(staged)
             log_event("discarded", model=staged.model.model_dump())
 
     async def close(self) -> None:
@@ -93,6 +94,15 @@ class Server:
             await serving.close()
         await asyncio.gather(*self._retiring)
         log_event("drained")
+
+
+async def _let_go(serving: Serving) -> None:
+    """Close a model, and free what loading it left in cycles: as much as its files.
+
+    Quick, since the collector does not look at what was there when the server became ready.
+    """
+    await serving.close()
+    gc.collect()
 
 
 def ready(scope: Scope) -> tuple[Server, Serving]:
