@@ -27,10 +27,10 @@ class Answer:
     status: int
 
 
-def make_request(host: str, path: str, body: bytes) -> bytes:
-    """Return a POST request with a JSON body."""
+def make_request(host: str, body: bytes) -> bytes:
+    """Return a request for one prediction."""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -139,7 +139,7 @@ class _Connection(asyncio.Protocol):
             self.close()
         self._end(self, status)
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         self.open = False
         if self._busy:
             self._busy = False

@@ -11,7 +11,17 @@ from bento.cpus import usable_cpus
 HOST = "127.0.0.1"
 PORT = "{port}"
 
-OURS_COMMAND = (sys.executable, "-m", "bentoml", "serve", "bento.service:Valence", "--host", HOST, "--port", PORT)
+OURS_COMMAND = (
+    sys.executable,
+    "-m",
+    "bentoml",
+    "serve",
+    "bento.service:Valence",
+    "--host",
+    HOST,
+    "--port",
+    PORT,
+)
 
 _CPUS = str(usable_cpus())
 _UVICORN = ("-m", "uvicorn", "--host", HOST, "--port", PORT, "--loop", "uvloop", "--http", "httptools")
@@ -51,22 +61,20 @@ class Pair:
     huggingface: Path
 
 
-def _variant(*, workers: str, threads: str, pool: str = "1", batch: str = "1") -> Variant:
-    return {"workers": workers, "threads": threads, "pool": pool, "batch": batch}
-
-
 _SPREAD = {"workers": _CPUS, "threads": "1"}  # a process for each processor
 _TOGETHER = {"workers": "1", "threads": _CPUS}  # one process for all
-_BATCHES = tuple(
-    _variant(**where, batch=batch) for where in (_SPREAD, _TOGETHER) for batch in ("16", "64")
-)
+_BATCHES = tuple({**where, "batch": batch} for where in (_SPREAD, _TOGETHER) for batch in ("16", "64"))
 
 OURS = Contender("valence", "onnx", OURS_COMMAND, peer=False)
 FASTAPI = Contender(
     "fastapi",
     "onnx",
     (*_UVICORN, *_QUIET, "--workers", "{workers}", "benchmarks.peers.fastapi_onnx:app"),
-    (_variant(**_SPREAD), _variant(**_TOGETHER), _variant(workers="1", threads="1", pool=_CPUS)),
+    (
+        {**_SPREAD, "pool": "1"},
+        {**_TOGETHER, "pool": "1"},
+        {"workers": "1", "threads": "1", "pool": _CPUS},
+    ),
 )
 BENTOML = Contender(
     "bentoml",
@@ -81,7 +89,7 @@ FASTAPI_PIPELINE = Contender(
     "fastapi",
     "transformers",
     (*_UVICORN, *_QUIET, "--workers", "{workers}", "benchmarks.peers.fastapi_pipeline:app"),
-    (_variant(**_TOGETHER), _variant(**_SPREAD)),
+    (_TOGETHER, _SPREAD),
 )
 FLASK_PIPELINE = Contender(
     "flask+gunicorn",
@@ -91,11 +99,22 @@ FLASK_PIPELINE = Contender(
         *("--log-level", "warning", "--timeout", "120", "benchmarks.peers.flask_pipeline:app"),
     ),
     (
-        _variant(**_SPREAD, pool="4"),
-        _variant(workers=str(2 * usable_cpus() + 1), threads="1", pool="4"),
+        {**_SPREAD, "pool": "4"},
+        {"workers": str(2 * usable_cpus() + 1), "threads": "1", "pool": "4"},
     ),
 )
 CONTENDERS = (OURS, FASTAPI, BENTOML, LITSERVE, FASTAPI_PIPELINE, FLASK_PIPELINE)
+
+
+def describe(variant: Variant) -> str:
+    """Return settings as a person reads them."""
+    return ", ".join(f"{name} {value}" for name, value in variant.items()) or "as it comes"
+
+
+def command_line(contender: Contender, variant: Variant) -> str:
+    """Return how a server is started, as a person would type it."""
+    command = contender.command if contender.peer else contender.command[1:]
+    return " ".join(("python", *command)).format(port="PORT", **variant)
 
 
 def environment(pair: Pair, variant: Variant, scratch: Path) -> dict[str, str]:

@@ -34,7 +34,19 @@ def make_environment() -> None:
     venv.create(_VENV, with_pip=True)
     print("==> [2/3] installing the pinned peers of benchmarks/requirements.txt", flush=True)
     uv = Path(sys.executable).parent / "uv"
-    _run([str(uv), "pip", "install", "--python", str(PYTHON), "--require-hashes", "--no-deps", "-r", str(_LOCK)])
+    _run(
+        [
+            str(uv),
+            "pip",
+            "install",
+            "--python",
+            str(PYTHON),
+            "--require-hashes",
+            "--no-deps",
+            "-r",
+            str(_LOCK),
+        ]
+    )
     index = os.environ.get("TORCH_INDEX")
     print("==> [3/3] installing torch", flush=True)
     only = ["--no-deps", "--index-url", index] if index else []
@@ -45,6 +57,6 @@ def make_environment() -> None:
 def _run(command: list[str]) -> None:
     if subprocess.run(command, check=False).returncode:  # noqa: S603 - from this module
         raise InstallError(
-            f"installing the peers failed: {' '.join(command)}. The lines above say why; mend it (network, disk "
-            "space) and run make bench again"
+            f"installing the peers failed: {' '.join(command)}. The lines above say why; mend it "
+            "(network, disk space) and run make bench again"
         )

@@ -35,7 +35,6 @@ class Job:
     Attributes:
         port: Of the server, on 127.0.0.1.
         server: The id of its first process.
-        path: The route.
         before: What stands before the text in the JSON body.
         after: What stands behind it.
         words: The file that texts are made of.
@@ -50,7 +49,6 @@ class Job:
 
     port: int
     server: int
-    path: str
     before: str
     after: str
     words: str
@@ -105,7 +103,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(_FILES, hard), hard))
     words = json.loads(Path(job.words).read_text())
     requests = [
-        make_request("127.0.0.1", job.path, f"{job.before}{json.dumps(text)}{job.after}".encode())
+        make_request("127.0.0.1", f"{job.before}{json.dumps(text)}{job.after}".encode())
         for text in make_texts(words, job.texts, job.seed)
     ]
     gc.collect()
@@ -132,9 +130,7 @@ async def _measure(job: Job, requests: list[bytes]) -> Load:
     client.answered = lambda: None
     await client.drain(DRAIN_S)
     answers = [
-        answer
-        for answer in client.answers
-        if started <= (answer.due if job.rate else answer.ended) < ended
+        answer for answer in client.answers if started <= (answer.due if job.rate else answer.ended) < ended
     ]
     return summarise(answers, ended - started, server_cpu, client_cpu, job.within_s)
 

@@ -1,10 +1,11 @@
 """The model under test: MiniLM-L6 with a classification head, as a package and for transformers.
 
-The head is random (seeded). What a text costs depends on the shapes of the weights and not on their values, so
-this measures what a fine-tuned model of the same shape would.
+The head is random (seeded). What a text costs depends on the shapes of the weights and not on their values,
+so this measures what a fine-tuned model of the same shape would.
 """
 
 import csv
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 
-from bento.package import LABELS
-from bento.text import normalise
 from benchmarks.contenders import Pair
 from benchmarks.corpus import CORPUS, MAX_TOKENS
+from bento.package import LABELS
+from bento.text import normalise
 from training.export import export
 from training.families import Fitted
 from training.families.svm.graph import export_graph
@@ -27,7 +28,7 @@ _ROWS = 60
 
 
 class _Classifier(torch.nn.Module):
-    """Token ids to probabilities; see `training.families.svm.reader.Encoder` for why the mask is applied here."""
+    """Token ids to probabilities; the mask is applied here for the reason that `svm` has."""
 
     def __init__(self, model: BertForSequenceClassification) -> None:
         super().__init__()
@@ -40,7 +41,8 @@ class _Classifier(torch.nn.Module):
         states = bert.embeddings(input_ids)
         for layer in bert.encoder.layer:
             states = layer(states, penalty)
-        return torch.softmax(self._model.classifier(bert.pooler(states)), dim=1)
+        pooled = bert.pooler(states)  # type: ignore[misc]  # there is one unless it is left out
+        return torch.softmax(self._model.classifier(pooled), dim=1)
 
 
 def make_pair(directory: Path) -> Pair:
@@ -56,10 +58,10 @@ def make_pair(directory: Path) -> Pair:
     encoder, tokenizer = load_encoder(MAX_TOKENS)
     torch.manual_seed(_SEED)
     config = encoder.bert.config
-    config.num_labels = len(LABELS)
-    config.id2label = dict(enumerate(LABELS))
-    config.label2id = {label: number for number, label in enumerate(LABELS)}
-    model = BertForSequenceClassification(config).eval()
+    config.id2label = {number: str(label) for number, label in enumerate(LABELS)}
+    config.label2id = {str(label): number for number, label in enumerate(LABELS)}
+    model = BertForSequenceClassification(config)
+    model.eval()  # type: ignore[no-untyped-call]
     model.bert.load_state_dict(encoder.bert.state_dict(), strict=False)  # all but the pooler, which is random
     graph = export_graph(_Classifier(model))
 
@@ -67,16 +69,19 @@ def make_pair(directory: Path) -> Pair:
         raise NotImplementedError
 
     model.save_pretrained(pair.huggingface)
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", model_max_length=MAX_TOKENS  # noqa: S106 - a token of text
-    ).save_pretrained(pair.huggingface)
+    wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",  # noqa: S106 - a token of text
+        model_max_length=MAX_TOKENS,
+    )
+    wrapped.save_pretrained(pair.huggingface)
     rows = _rows()  # the package comes last: where it is, all is
     export(
         pair.package,
         Fitted(tokenizer.to_str().encode(), graph, MAX_TOKENS, {}, unused),
         family="transformer",
         labels=LABELS,
-        parts={part: rows for part in ("train", "validation", "test")},
+        parts=dict.fromkeys(("train", "validation", "test"), rows),
         run_id="benchmark",
         git_commit=None,
     )
@@ -87,5 +92,6 @@ def _rows() -> Rows:
     """A few labelled texts: exporting a package measures it, though nothing reads these figures here."""
     file = sorted(CORPUS.glob("*.csv"))[0]
     with file.open(newline="", encoding="utf-8") as lines:
-        found = [(normalise(row["text"]), row["label"]) for row, _ in zip(csv.DictReader(lines), range(_ROWS))]
+        rows = islice(csv.DictReader(lines), _ROWS)
+        found = [(normalise(row["text"]), row["label"]) for row in rows]
     return Rows([text for text, _ in found], [label for _, label in found])

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,12 +62,21 @@ def memory_mb(root: int) -> tuple[float, float]:
     ) * 1.024e-3
 
 
-def kill(processes: list[Process]) -> None:
-    """End what is left of these processes."""
-    left = {process.pid: process.born for process in _all()}
-    for process in processes:
-        if left.get(process.pid) == process.born:
-            os.kill(process.pid, signal.SIGKILL)
+def kill(processes: Iterable[Process], within_s: float = 10.0) -> None:
+    """End what is left of these processes, and wait until it is gone.
+
+    Raises:
+        TimeoutError: Something is still there.
+    """
+    wanted = {(process.pid, process.born) for process in processes}
+    deadline = time.monotonic() + within_s
+    while left := [process.pid for process in _all() if (process.pid, process.born) in wanted]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"processes {left} cannot be ended")
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
 
 
 def _all() -> list[Process]:
@@ -83,7 +95,9 @@ def _read(pid: int) -> Process | None:
     fields = line.rpartition(")")[2].split()
     if fields[0] in "ZX":  # dead, and only not yet waited for
         return None
-    return Process(pid, int(fields[1]), int(fields[3]), (int(fields[11]) + int(fields[12])) / _TICKS, int(fields[19]))
+    return Process(
+        pid, int(fields[1]), int(fields[3]), (int(fields[11]) + int(fields[12])) / _TICKS, int(fields[19])
+    )
 
 
 def _kilobytes(pid: int, name: str) -> int:

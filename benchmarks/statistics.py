@@ -24,8 +24,8 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 def slope(values: Sequence[float]) -> tuple[float, float]:
     """Fit a line through evenly spaced values, and say how sure its slope is.
 
-    Neighbours resemble one another, so the line goes through the means of 20 blocks, which hardly do; else the
-    interval would be far too narrow.
+    Neighbours resemble one another, so the line goes through the means of 20 blocks, which hardly do; else
+    the interval would be far too narrow.
 
     Args:
         values: At least 40.

@@ -2,8 +2,8 @@
 
 A batchable route takes a list (https://docs.bentoml.com/en/latest/get-started/adaptive-batching.html), so its
 client sends a list of one text: the shortest way, without a second service that turns a text into a list.
-`max_latency_ms` stays at its default of a minute, as it is the wait beyond which requests are refused. Metrics,
-traces and the access log are off (https://docs.bentoml.com/en/latest/build-with-bentoml/observability/).
+`max_latency_ms` stays at its default of a minute, as it is the wait beyond which requests are refused.
+Metrics, traces and the access log are off (https://docs.bentoml.com/en/latest/build-with-bentoml/observability/).
 """
 
 import os

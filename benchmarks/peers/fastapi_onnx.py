@@ -1,7 +1,7 @@
 """FastAPI around the ONNX file, without batching.
 
-Work that keeps a processor busy belongs off the event loop (https://fastapi.tiangolo.com/async/): here into an
-executor with as many threads as there are processors for them, which serves more than the pool of 40 that
+Work that keeps a processor busy belongs off the event loop (https://fastapi.tiangolo.com/async/): here into
+an executor with as many threads as there are processors for them, which serves more than the pool of 40 that
 plain `def` routes share. The answer is a response already, so that it is not validated once more
 (https://fastapi.tiangolo.com/advanced/response-directly/). Workers, uvloop and httptools, no access log:
 https://fastapi.tiangolo.com/deployment/server-workers/ and https://www.uvicorn.org/settings

@@ -1,4 +1,4 @@
-"""What tutorials do: FastAPI and `transformers.pipeline`, a plain `def` route, which runs in FastAPI's thread pool.
+"""What tutorials do: FastAPI and `transformers.pipeline` in a `def` route, which a pool of threads runs.
 
 https://fastapi.tiangolo.com/async/ and https://huggingface.co/docs/transformers/pipeline_webserver
 """

@@ -1,9 +1,9 @@
 """LitServe with batching around the ONNX file: `python -m benchmarks.peers.litserve_onnx PORT`.
 
-`max_batch_size` and `batch_timeout` as in https://lightning.ai/docs/litserve/features/batching, several workers on
-the processor as in https://lightning.ai/docs/litserve/speed-up-serving-by-200x. Its `fast_queue` has no effect in
-this version (https://github.com/Lightning-AI/LitServe/issues/751) and is left off. It serves one process for HTTP
-per worker, which is its default.
+`max_batch_size` and `batch_timeout` as in https://lightning.ai/docs/litserve/features/batching, several
+workers on the processor as in https://lightning.ai/docs/litserve/speed-up-serving-by-200x. Its `fast_queue`
+has no effect in this version (https://github.com/Lightning-AI/LitServe/issues/751) and is left off. It runs
+one process for HTTP per worker, which is its default.
 """
 
 import os
@@ -17,10 +17,10 @@ from benchmarks.peers.model import Model
 _BATCH_TIMEOUT_S = 0.005
 
 
-class Api(litserve.LitAPI):
+class Api(litserve.LitAPI):  # type: ignore[misc]
     """Judges texts."""
 
-    def setup(self, device: str) -> None:
+    def setup(self, device: str) -> None:  # noqa: ARG002 - LitServe passes it by name
         """Load the model, in each worker."""
         self._model = Model()
 
@@ -46,7 +46,9 @@ class Api(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    api = Api(max_batch_size=int(os.environ["BENCH_BATCH"]), batch_timeout=_BATCH_TIMEOUT_S, api_path="/predict")
+    api = Api(
+        max_batch_size=int(os.environ["BENCH_BATCH"]), batch_timeout=_BATCH_TIMEOUT_S, api_path="/predict"
+    )
     server = litserve.LitServer(
         api, accelerator="cpu", workers_per_device=int(os.environ["BENCH_WORKERS"]), timeout=120
     )
