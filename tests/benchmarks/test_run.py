@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cells import measure, rows_of
+from benchmarks.cells import Cell, measure, rows_of
 from benchmarks.contenders import CONTENDERS, OURS, Contender, Pair, command_line
 from benchmarks.offline import Job, run_offline, shapes
 from benchmarks.overload import measure_overload
@@ -34,14 +34,27 @@ def test_a_cell_of_our_server_is_measured(pair: Pair, words_file: Path) -> None:
     assert {row["server"] for row in rows_of(cells)} == {"valence"}
 
 
-def test_rows_are_medians_of_rounds_and_sums_of_errors(pair: Pair, words_file: Path) -> None:
-    (one, _) = measure(OURS, {}, pair, words_file, PLAN, 0, quiet)
-    rounds = [replace(one, round=number, rps=rps, errors=1) for number, rps in enumerate((1.0, 9.0, 2.0))]
+def test_rows_are_medians_of_rounds_sums_of_errors_and_the_most_memory() -> None:
+    one = Cell(0, "valence", "onnx", 8, 5.0, 6.0, 7.0, 8.0, 0.1, 0.01, 1, 0, 300.0, 200.0, 2.0)
+    rounds = [
+        replace(one, round=number, rps=rps, rss_mb=rss)
+        for number, (rps, rss) in enumerate([(1.0, 300.0), (9.0, 290.0), (2.0, 310.0)])
+    ]
 
-    (row,) = rows_of(rounds)
-
-    assert row["rps"] == 2.0
-    assert row["errors"] == 3
+    assert rows_of(rounds) == [
+        {
+            "server": "valence",
+            "backend": "onnx",
+            "concurrency": 8,
+            "rps": 2.0,
+            "p50_ms": 6.0,
+            "p99_ms": 7.0,
+            "cpu_ms_per_request": 8.0,
+            "errors": 3,
+            "rss_mb": 310.0,
+            "ready_s": 2.0,
+        }
+    ]
 
 
 def test_overload_accounts_for_every_request(pair: Pair, words_file: Path) -> None:
