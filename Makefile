@@ -9,7 +9,7 @@ export TORCH_INDEX
 data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train test check lock
+.PHONY: help serve train test check lock bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ train: ## Train and register without serving (DATA=, TEST=)
 test: ## Run all tests, with coverage
 	@$(PYTHON) scripts/bootstrap.py dev
 	@scripts/test
+
+bench: ## Compare speed with other servers, 20 minutes on an idle machine (QUICK=1, SOAK=minutes)
+	@$(PYTHON) scripts/bootstrap.py train
+	@PYTHONPATH=. $(VENV)/python -m benchmarks $(if $(QUICK),--quick) $(if $(SOAK),--soak $(SOAK))
 
 check: ## Lint, format and type-check
 	@$(PYTHON) scripts/bootstrap.py dev
