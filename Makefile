@@ -10,7 +10,7 @@ export TORCH_INDEX
 data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train test load check lock
+.PHONY: help serve train test load bench check lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: ## Run all tests, with coverage
 load: ## Load the model in production, or the server at URL=, with Locust (SHAPE=ramp|steady|spike|overload, URL=, OPTIONS=)
 	@$(PYTHON) scripts/bootstrap.py dev
 	@PYTHONPATH=. $(VENV)/python -m tests.load --shape $(SHAPE) $(if $(URL),--url "$(URL)") $(OPTIONS)
+
+bench: ## Compare speed with other servers, 20 minutes on an idle machine (QUICK=1, SOAK=minutes)
+	@$(PYTHON) scripts/bootstrap.py train
+	@PYTHONPATH=. $(VENV)/python -m benchmarks $(if $(QUICK),--quick) $(if $(SOAK),--soak $(SOAK))
 
 check: ## Lint, format and type-check
 	@$(PYTHON) scripts/bootstrap.py dev

@@ -3,7 +3,7 @@
 import gc
 import platform
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,15 +15,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bento.about import health, livez, metrics, models, openapi, readyz
 from bento.draining import leave_on_sigterm
 from bento.exchange import Exchanges
-from bento.logs import log_error, log_event
+from bento.logs import log_error
+from bento.membership import join
 from bento.metrics import Metrics
 from bento.package import PackageError
 from bento.pages import page_routes
 from bento.predictions import predict, predict_batch
 from bento.problems import Guard, answer_http_error
 from bento.registry import RegistryError, Resolved
+from bento.reload import reload
+from bento.rundir import RunDirectoryError
 from bento.server import Server
-from bento.serving import open_serving
 from bento.settings import Settings
 
 _GC_THRESHOLDS = (50_000, 20, 20)  # collections are pauses; the defaults make them far too frequent
@@ -31,6 +33,7 @@ _GC_THRESHOLDS = (50_000, 20, 20)  # collections are pauses; the defaults make t
 _PREDICTIONS = {"/predict": predict, "/predict/batch": predict_batch}
 _ROUTES = [
     *(Route(path, endpoint, methods=["POST"]) for path, endpoint in _PREDICTIONS.items()),
+    Route("/reload", reload, methods=["POST"]),
     Route("/models", models),
     Route("/health", health),
     Route("/livez", livez),
@@ -53,21 +56,16 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         counters.set("valence_build_info", 1, server.build, platform.python_version())
-        try:
-            found = find_model()
-            version = settings.model_version or found.version
-            serving = await open_serving(found.path, version, settings, counters)
-        except (PackageError, RegistryError) as error:
-            server.refused = True
-            log_error("the model is refused; this server will not become ready", why=str(error))
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(join(server, find_model))
+            except (PackageError, RegistryError, RunDirectoryError) as error:
+                server.refused = True
+                log_error("the model is refused; this server will not become ready", why=str(error))
+            else:
+                _quieten_gc()
+                leave_on_sigterm(server)
             yield
-            return
-        _quieten_gc()
-        server.serving = serving
-        log_event("ready", model=serving.model.model_dump(), lanes=serving.lanes)
-        leave_on_sigterm(server)
-        yield
-        await server.close()
 
     routes = [*_ROUTES, *page_routes()]
     app = Starlette(

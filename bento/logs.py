@@ -33,7 +33,7 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[*_PROCESSORS, structlog.processors.JSONRenderer(_write)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=structlog.WriteLoggerFactory(),  # a line is one write: workers share the output
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,

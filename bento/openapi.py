@@ -1,30 +1,45 @@
 """The description of the API (OpenAPI 3.1), made from the very schemas that check and answer."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from bento.predictions import MOST_TIMEOUT_MS
-from bento.schemas import BatchAnswer, BatchRequest, Health, Models, PredictAnswer, PredictRequest, Problem
+from bento.schemas import (
+    BatchAnswer,
+    BatchRequest,
+    Health,
+    Models,
+    PredictAnswer,
+    PredictRequest,
+    Problem,
+    ReloadAnswer,
+    ReloadRequest,
+)
 from bento.settings import Settings
 
 API_VERSION = "1.0.0"
 
 _WHY = {
     400: "The body is not JSON.",
+    401: "The server's admin token is missing or wrong.",
+    403: "Reloading is off: the server has no admin token.",
+    404: "The registry has no such version or alias.",
+    409: "The model is pinned or refused, or another change is under way. Nothing has changed.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
     422: "A field or a header is missing, unknown or of the wrong type, or a text cannot be judged.",
     429: "More is waiting than can be answered in time.",
     500: "An error of the server.",
+    502: "The registry does not answer.",
     503: "The server is starting or shutting down.",
     504: "The caller's deadline passed before the answer was there.",
 }
 _POST_ERRORS = (400, 408, 413, 415, 422, 429, 500, 503, 504)
+_RELOAD_ERRORS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 502, 503)
 _DEADLINE = {
     "name": "X-Request-Timeout-Ms",
     "in": "header",
@@ -37,9 +52,11 @@ _HEADERS = {
     "X-Model-Version": "The model that is served: its version, else the beginning of its digest.",
     "Server-Timing": "Milliseconds in the queue, tokenising and inferring.",
     "Retry-After": "Seconds to wait.",
+    "WWW-Authenticate": "Which credentials are asked for.",
 }
 _EVERYWHERE = ("X-Request-ID", "traceparent")
 _OF_THE_MODEL = ("X-Model-Version",)
+_OF_AN_ERROR = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
 def describe(settings: Settings) -> dict[str, Any]:
@@ -47,6 +64,8 @@ def describe(settings: Settings) -> dict[str, Any]:
     used: tuple[type[BaseModel], ...] = (
         PredictRequest,
         BatchRequest,
+        ReloadRequest,
+        ReloadAnswer,
         PredictAnswer,
         BatchAnswer,
         Health,
@@ -54,7 +73,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         Problem,
     )
     _, definitions = models_json_schema(
-        [(model, "validation" if model in used[:2] else "serialization") for model in used],
+        [(model, "validation" if model in used[:3] else "serialization") for model in used],
         ref_template="#/components/schemas/{model}",
     )
     schemas = definitions["$defs"]
@@ -73,6 +92,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             "/predict/batch": {
                 "post": _post("predict_batch", "Judge several texts", BatchRequest, BatchAnswer)
             },
+            "/reload": {"post": _reload()},
             "/models": {
                 "get": _get("models", "The model and its versions", Models, 500, 503, more=_OF_THE_MODEL)
             },
@@ -88,6 +108,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         },
         "components": {
             "schemas": schemas,
+            "securitySchemes": {"admin": {"type": "http", "scheme": "bearer"}},
             "headers": {
                 name: {
                     "description": why,
@@ -100,13 +121,24 @@ def describe(settings: Settings) -> dict[str, Any]:
 
 
 def _post(name: str, summary: str, asked: type[BaseModel], answered: type[BaseModel]) -> dict[str, Any]:
-    body = {"required": True, "content": {"application/json": {"schema": _ref(asked)}}}
     more = (*_OF_THE_MODEL, "Server-Timing")
     return {
         **_get(name, summary, answered, *_POST_ERRORS, more=more),
         "parameters": [_DEADLINE],
-        "requestBody": body,
+        "requestBody": _body(asked),
     }
+
+
+def _reload() -> dict[str, Any]:
+    return {
+        **_get("reload", "Change the model", ReloadAnswer, *_RELOAD_ERRORS, more=_OF_THE_MODEL),
+        "security": [{"admin": []}],
+        "requestBody": _body(ReloadRequest),
+    }
+
+
+def _body(asked: type[BaseModel]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": _ref(asked)}}}
 
 
 def _get(
@@ -135,10 +167,9 @@ def _get(
 
 
 def _problem(code: int) -> dict[str, Any]:
-    waits = code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
     return {
         "description": _WHY[code],
-        "headers": _headers(*_EVERYWHERE, *(["Retry-After"] if waits else [])),
+        "headers": _headers(*_EVERYWHERE, *_OF_AN_ERROR.get(code, ())),
         "content": {"application/problem+json": {"schema": _ref(Problem)}},
     }
 

@@ -209,6 +209,15 @@ def read_package(directory: Path, digest: str | None = None) -> Package:
     return Package(directory, manifest, actual, contents[TOKENIZER], contents[GRAPH])
 
 
+def read_digest(directory: Path) -> str:
+    """Return what a package's digest is by its manifest; that the rest fits is for `read_package` to say.
+
+    Raises:
+        PackageError: It has no manifest that can be read.
+    """
+    return digest_of(_read(directory / MANIFEST))
+
+
 def _parse(path: Path, raw: bytes) -> Manifest:
     try:
         version = json.loads(raw)["schema_version"]

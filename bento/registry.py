@@ -10,9 +10,17 @@ from pathlib import Path
 
 from bento.mlflow_file import MLflowFile
 from bento.mlflow_server import MLflowServer
-from bento.versions import ModelVersion, Registry, RegistryError, without_userinfo
+from bento.versions import ModelVersion, Registry, RegistryError, UnknownVersionError, without_userinfo
 
-__all__ = ["ModelVersion", "Registry", "RegistryError", "Resolved", "open_registry", "resolve"]
+__all__ = [
+    "ModelVersion",
+    "Registry",
+    "RegistryError",
+    "Resolved",
+    "UnknownVersionError",
+    "open_registry",
+    "resolve",
+]
 
 _REFERENCE = re.compile(
     r"models:/(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:@(?P<alias>[A-Za-z0-9_-]+)|/(?P<version>[1-9][0-9]{0,8}))"
@@ -55,7 +63,8 @@ def resolve(model: str, registry_uri: str, cache: Path) -> Resolved:
         cache: Where downloads are kept.
 
     Raises:
-        RegistryError: The reference is malformed or names nothing, or the registry does not answer.
+        UnknownVersionError: The reference names nothing.
+        RegistryError: The reference is malformed, or the registry does not answer.
     """
     if not model.startswith("models:"):
         if "://" in model:
@@ -76,7 +85,7 @@ def resolve(model: str, registry_uri: str, cache: Path) -> Resolved:
         f"{version.version}{''.join(f' @{alias}' for alias in version.aliases)}"
         for version in registry.versions(match["name"])
     )
-    raise RegistryError(
+    raise UnknownVersionError(
         f"{model}: not in the registry {without_userinfo(registry_uri)}, "
         f"which has {known or 'no version of that model'}; 'make train' registers one"
     )

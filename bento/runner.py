@@ -56,6 +56,7 @@ class Runner:
         self._score = score
         self._lanes = lanes
         self._batch_tokens = batch_tokens
+        self._max_queue_s = max_queue_s
         self._observe = observe
         self._clock = clock
         self._scheduler = Scheduler(
@@ -78,9 +79,11 @@ class Runner:
         """
         largest = min(self._batch_tokens, _LARGEST_WARM_UP_TOKENS) // max(1, *map(len, texts))
         sizes = [1 << doubled for doubled in range(max(1, largest).bit_length())]
+        self._scheduler.max_queue_s = math.inf  # nobody waits yet, whatever a batch takes
         for size in sizes * _WARM_UPS:
             sample = [texts[index % len(texts)] for index in range(size)]
             await asyncio.gather(*(self.submit(sample) for _ in range(self._lanes)))
+        self._scheduler.max_queue_s = self._max_queue_s
 
     @property
     def depth(self) -> int:

@@ -29,6 +29,7 @@ class Scheduler:
 
     Attributes:
         capacity: What was measured of the batches.
+        max_queue_s: The predicted wait beyond which requests are refused.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Scheduler:
         self.capacity = Capacity(lanes=lanes, batch_tokens=batch_tokens)
         self._lanes = lanes
         self._batch_tokens = batch_tokens
-        self._max_queue_s = max_queue_s
+        self.max_queue_s = max_queue_s
         self._clock = clock
         self._backlog = Backlog(batch_tokens)
         self._halves: deque[list[Text]] = deque()
@@ -174,7 +175,7 @@ class Scheduler:
         if now >= deadline:
             raise DeadlineError
         wait_s = self.predicted_wait_s()
-        if wait_s > min(self._max_queue_s, deadline - now):
+        if wait_s > min(self.max_queue_s, deadline - now):
             self.capacity.ask(tokens, now)
             raise QueueFullError(wait_s)
 

@@ -1,9 +1,10 @@
 """What goes over HTTP: requests are strict and closed, answers are what `/openapi.json` says."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from bento.package import Label, Ratio
 
@@ -36,6 +37,31 @@ class BatchRequest(_Request):
     )
 
     texts: Annotated[list[Text], FailFast(), Field(min_length=1)]
+
+
+def _describe_reload(schema: dict[str, Any]) -> None:
+    schema |= {
+        "minProperties": 1,
+        "maxProperties": 1,
+        "examples": [{"version": "3"}, {"alias": "production"}],
+    }
+    for field in schema["properties"].values():
+        del field["default"]
+
+
+class ReloadRequest(_Request):
+    """Which of the registry's versions to serve from now on: its number, or one of its aliases."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_reload)
+
+    version: str = Field("", pattern=r"^[1-9][0-9]{0,8}$")
+    alias: str = Field("", pattern=r"^[A-Za-z0-9_-]{1,128}$")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise PydanticCustomError("exactly_one", "give either a version or an alias")
+        return self
 
 
 class Model(_Answer):
@@ -71,6 +97,14 @@ class BatchAnswer(_Answer):
     model: Model
     latency_ms: float
     predictions: list[Prediction]
+
+
+class ReloadAnswer(_Answer):
+    """The model that all workers serve now, and the one before; the same where nothing had to be done."""
+
+    model: Model
+    previous: Model
+    workers: int
 
 
 class Queue(_Answer):

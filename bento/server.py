@@ -1,5 +1,7 @@
 """What the handlers of one process share."""
 
+import asyncio
+import gc
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -9,18 +11,25 @@ from starlette.types import Scope
 from bento.exchange import Exchange
 from bento.logs import log_event
 from bento.metrics import Metrics
+from bento.package import PackageError
 from bento.problems import ProblemError
-from bento.serving import Serving
+from bento.rundir import Choice, RunDirectory
+from bento.serving import Serving, open_serving
 from bento.settings import Settings
+from bento.work import ScoringError
 
 
 @dataclass
 class Server:
     """The settings, the counters and, while the server is ready, the model that answers.
 
+    Its model can be changed: `stage` one beside the one that serves, then `switch` to it or `discard` it.
+
     Attributes:
         refused: Its model must not be served, so it will never be ready.
         leaving: It still answers, but nobody should begin to ask it.
+        run: Where the workers agree on a model; None where it cannot be changed.
+        workers: How many have to agree.
     """
 
     settings: Settings
@@ -30,6 +39,10 @@ class Server:
     leaving: bool = False
     refused: bool = False
     started: float = field(default_factory=time.monotonic)
+    run: RunDirectory | None = None
+    workers: int = 1
+    _staged: Serving | None = None
+    _retiring: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
     def of(cls, scope: Scope) -> "Server":
@@ -37,12 +50,59 @@ class Server:
         server: Server = scope["app"].state.server
         return server
 
+    def begin(self, serving: Serving) -> None:
+        """Serve the first model."""
+        serving.take_over(None)
+        self.serving = serving
+        log_event("ready", model=serving.model.model_dump(), lanes=serving.lanes)
+
+    async def stage(self, choice: Choice) -> None:
+        """Load a model beside the one that serves, and warm it up.
+
+        Raises:
+            PackageError: It must not be served; nothing is staged.
+        """
+        try:
+            self._staged = await open_serving(choice, self.settings, self.metrics)
+        except ScoringError as error:
+            raise PackageError(f"{choice.path}: cannot be warmed up: {error}") from error
+        log_event("staged", model=self._staged.model.model_dump())
+
+    def switch(self) -> None:
+        """Serve what is staged; what the old model took it finishes."""
+        staged, previous = self._staged, self.serving
+        if staged is None or previous is None:
+            raise RuntimeError("a switch needs a staged model and one that serves")
+        staged.take_over(previous)
+        self.serving, self._staged = staged, None
+        retiring = asyncio.ensure_future(_let_go(previous))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+        log_event("switched", model=staged.model.model_dump(), previous=previous.model.model_dump())
+
+    async def discard(self) -> None:
+        """Let go of what is staged, if anything is."""
+        staged, self._staged = self._staged, None
+        if staged is not None:
+            await _let_go(staged)
+            log_event("discarded", model=staged.model.model_dump())
+
     async def close(self) -> None:
         """Take nothing more, finish what was taken."""
         serving, self.serving = self.serving, None
         if serving is not None:
             await serving.close()
-            log_event("drained")
+        await asyncio.gather(*self._retiring)
+        log_event("drained")
+
+
+async def _let_go(serving: Serving) -> None:
+    """Close a model, and free what loading it left in cycles: as much as its files.
+
+    Quick, since the collector does not look at what was there when the server became ready.
+    """
+    await serving.close()
+    gc.collect()
 
 
 def ready(scope: Scope) -> tuple[Server, Serving]:

@@ -4,7 +4,9 @@ BentoML builds, starts and stops it. Requests go to the API alone: it stands in 
 routes, all but the one that BentoML's clients read first.
 """
 
+import atexit
 import os
+import shutil
 import time
 from typing import Any
 
@@ -16,8 +18,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bento import logs
 from bento.api import create_app
 from bento.cpus import usable_cpus
+from bento.membership import can_reload
 from bento.package import MODEL_NAME, PackageError, read_package
 from bento.registry import RegistryError, Resolved, resolve
+from bento.rundir import VARIABLE as RUN_VARIABLE
+from bento.rundir import RunDirectoryError, make_run_directory
 from bento.schemas import PredictAnswer
 from bento.scorer import Scorer
 from bento.settings import PREFIX, Settings, SettingsError, load_settings
@@ -62,6 +67,18 @@ _settings = _load_settings()
 app = create_app(_settings, _find_model)
 
 
+def _offer_run_directory() -> None:
+    """Make the place where the workers agree on a model, for as long as this process watches over them."""
+    if not can_reload(_settings):
+        return
+    try:
+        run = make_run_directory()
+    except RunDirectoryError as error:
+        raise BentoMLException(str(error)) from error
+    atexit.register(shutil.rmtree, run)
+    os.environ[RUN_VARIABLE] = str(run)
+
+
 class _Service(bentoml.Service[Any]):  # type: ignore[misc]  # BentoML imports it when it is asked for
     """A BentoML service behind its API, so that nothing of BentoML's shows but what its clients need."""
 
@@ -78,7 +95,7 @@ class _Service(bentoml.Service[Any]):  # type: ignore[misc]  # BentoML imports i
 @bentoml.service(
     name="valence",
     service_class=_Service,
-    workers=1,
+    workers=_settings.workers,
     traffic={"timeout": 120},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
@@ -106,6 +123,7 @@ class Valence:
             Scorer(read_package(found.path, _settings.model_digest), threads=usable_cpus()).check()
         except (PackageError, RegistryError) as error:
             raise BentoMLException(str(error)) from error
+        _offer_run_directory()
         os.environ[f"{PREFIX}MODEL"] = str(found.path.absolute())
         if found.version is not None and _settings.model_version is None:
             os.environ[f"{PREFIX}MODEL_VERSION"] = found.version

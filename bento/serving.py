@@ -3,14 +3,15 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from bento.cpus import usable_cpus
 from bento.ids import uuid7
 from bento.metrics import Metrics
-from bento.package import Histogram, Manifest, read_package
+from bento.package import Histogram, Manifest, Profile, read_package
+from bento.rundir import Choice
 from bento.runner import BatchReport, Runner
 from bento.schemas import Model, Prediction
 from bento.scorer import Encoding, Scorer
@@ -57,26 +58,40 @@ class Serving:
         self.model = model
         self.model_json = model.model_dump_json()
         self.version = model.version or model.digest.removeprefix("sha256:")[:12]
-        self.lanes = settings.lanes or usable_cpus()
+        self.lanes = settings.lanes or max(1, usable_cpus() // settings.workers)
         self.runner = Runner(
             scorer.score,
             lanes=self.lanes,
             batch_tokens=settings.batch_tokens,
             max_queue_s=settings.max_queue_ms / 1e3,
-            observe=self._observe_batch,
+            observe=partial(_observe_batch, metrics),
         )
         self._scorer = scorer
         self._settings = settings
         self._metrics = metrics
         self._nothing = scorer.encode("").ids
         self._refreshing: asyncio.TimerHandle | None = None
-        _describe(metrics, manifest, model)
 
     async def start(self) -> None:
         """Start the lanes and warm them up, so that the first caller does not pay for it."""
         self.runner.start()
         await self.runner.warm_up([self._scorer.encode(canary.text) for canary in self.manifest.canaries])
+
+    def take_over(self, previous: "Serving | None") -> None:
+        """Be the model that metrics tell of, instead of the previous one."""
+        told = self._describe()
+        if previous is not None:
+            previous.stop_telling()
+            for name, *labels in previous._describe().keys() - told.keys():
+                self._metrics.set(name, 0, *labels)
+        for (name, *labels), value in told.items():
+            self._metrics.set(name, value, *labels)
         self._refresh()
+
+    def stop_telling(self) -> None:
+        """Leave the gauges to another."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
 
     async def predict(self, texts: Sequence[str], *, deadline: float = math.inf) -> Answer:
         """Judge texts.
@@ -111,16 +126,26 @@ class Serving:
         return Answer(predictions, {"queue": queue_s, "tokenise": tokenise_s, "infer": infer_s})
 
     async def close(self) -> None:
-        """Finish what was taken, then stop."""
+        """Finish what was taken, then stop.
+
+        Nothing refers back to it, so its memory is free as soon as nobody has it any more: the garbage
+        collector does not look at what was there when the server became ready.
+        """
         await self.runner.drain()
-        if self._refreshing is not None:
-            self._refreshing.cancel()
+        self.stop_telling()
 
     def set_gauges(self) -> None:
         """Say how much waits, and how much of the capacity is used."""
         now = time.perf_counter()
         self._metrics.set("valence_queue_texts", self.runner.depth)
         self._metrics.set("valence_capacity_used_ratio", self.runner.capacity.used_ratio(now))
+
+    def _describe(self) -> dict[tuple[str, ...], float]:
+        """Return the gauges that tell of this model: name and labels, value."""
+        model = self.model
+        info = ("valence_model_info", model.name, model.version or "", model.digest, self.manifest.family)
+        reference = _reference(self.manifest.profile)
+        return {info: 1} | {("valence_reference_ratio", *labels): share for *labels, share in reference}
 
     def _refresh(self) -> None:
         """Set the gauges for whichever worker is asked; one with nothing to do must not show old load."""
@@ -155,15 +180,6 @@ class Serving:
             truncated=shortened or encoding.truncated,
         )
 
-    def _observe_batch(self, report: BatchReport) -> None:
-        observe = self._metrics.observe
-        for wait_s in report.waits_s:
-            observe("valence_queue_wait_seconds", wait_s)
-        observe("valence_batch_texts", len(report.waits_s))
-        observe("valence_batch_tokens", report.padded_tokens)
-        observe("valence_batch_padding_ratio", 1 - report.tokens / max(1, report.padded_tokens))
-        observe("valence_inference_seconds", report.infer_s)
-
     def _observe_prediction(self, sentiment: str, confidence: float, tokens: int) -> None:
         profile = self.manifest.profile
         self._metrics.count("valence_predictions_total", sentiment, self.version)
@@ -174,12 +190,11 @@ class Serving:
         self._metrics.count("valence_observed_total", "input_tokens", _bucket(profile.input_tokens, tokens))
 
 
-async def open_serving(path: Path, version: str | None, settings: Settings, metrics: Metrics) -> Serving:
+async def open_serving(choice: Choice, settings: Settings, metrics: Metrics) -> Serving:
     """Load a model package, prove that it computes what it should, and warm it up.
 
     Args:
-        path: The package.
-        version: What the registry calls it, if known.
+        choice: The package.
         settings: The server's.
         metrics: Where it counts.
 
@@ -188,25 +203,39 @@ async def open_serving(path: Path, version: str | None, settings: Settings, metr
     """
 
     def load() -> tuple[Scorer, Manifest, Model]:
-        package = read_package(path, settings.model_digest)
+        package = read_package(choice.path, choice.digest)
         scorer = Scorer(package)
         scorer.check()
         name = package.manifest.name
-        return scorer, package.manifest, Model(name=name, version=version, digest=package.digest)
+        return scorer, package.manifest, Model(name=name, version=choice.version, digest=package.digest)
 
     serving = Serving(*await asyncio.to_thread(load), settings, metrics)
-    await serving.start()
+    try:
+        await serving.start()
+    except BaseException:
+        await serving.close()
+        raise
     return serving
 
 
-def _describe(metrics: Metrics, manifest: Manifest, model: Model) -> None:
-    metrics.set("valence_model_info", 1, model.name, model.version or "", model.digest, manifest.family)
-    profile = manifest.profile
+def _observe_batch(metrics: Metrics, report: BatchReport) -> None:
+    """Count a batch. Not a method, as nothing of a `Serving` may refer to it: see `Serving.close`."""
+    observe = metrics.observe
+    for wait_s in report.waits_s:
+        observe("valence_queue_wait_seconds", wait_s)
+    observe("valence_batch_texts", len(report.waits_s))
+    observe("valence_batch_tokens", report.padded_tokens)
+    observe("valence_batch_padding_ratio", 1 - report.tokens / max(1, report.padded_tokens))
+    observe("valence_inference_seconds", report.infer_s)
+
+
+def _reference(profile: Profile) -> Iterator[tuple[str, str, float]]:
+    """Yield feature, bucket and share."""
     for sentiment, share in profile.sentiment.items():
-        metrics.set("valence_reference_ratio", share, "sentiment", sentiment)
+        yield "sentiment", sentiment, share
     for feature, histogram in (("confidence", profile.confidence), ("input_tokens", profile.input_tokens)):
         for bound, share in zip((*histogram.bounds, float("inf")), histogram.shares, strict=True):
-            metrics.set("valence_reference_ratio", share, feature, _name(bound))
+            yield feature, _name(bound), share
 
 
 def _bucket(histogram: Histogram, value: float) -> str:

@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "VALENCE_"
 
 _DIGEST = r"^sha256:[0-9a-f]{64}$"
+_TOKEN = re.compile(r"[!-~]{16,}")
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]+")
 
 
@@ -52,8 +53,14 @@ class Settings(BaseSettings):
     max_queue_ms: int = Field(
         1_000, ge=1, description="The longest predicted wait; beyond it, requests are answered with 429."
     )
+    workers: int = Field(
+        1, ge=1, le=256, description="How many processes serve; `bentoml serve` starts them."
+    )
     lanes: int = Field(
-        0, ge=0, le=256, description="How many batches are scored side by side; 0: one per CPU of the quota."
+        0,
+        ge=0,
+        le=256,
+        description="How many batches a worker scores side by side; 0: its share of the quota's CPUs.",
     )
     batch_tokens: int = Field(
         4_096, ge=1, description="How many tokens, padding included, one batch may hold."
@@ -67,9 +74,19 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Web origins that may call, separated by commas; `*`: all; empty: CORS is off."
     )
+    admin_token: SecretStr | None = Field(
+        None, description="What `POST /reload` asks for as `Authorization: Bearer …`; empty: it is off."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="`debug` logs probes too, `warning` and above no requests."
     )
+
+    @field_validator("admin_token")
+    @classmethod
+    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not _TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError("is not 16 or more printable ASCII characters without spaces")
+        return token
 
     @field_validator("cors_origins", mode="before")
     @classmethod

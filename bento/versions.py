@@ -15,6 +15,10 @@ class RegistryError(Exception):
     """The registry or the version asked of it is not to be had; the message says what to do."""
 
 
+class UnknownVersionError(RegistryError):
+    """The registry answers, and has no such version or alias."""
+
+
 @dataclass(frozen=True)
 class ModelVersion:
     """One registered version, with what the registry says of it."""

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("bento", "training", "scripts", "tests")
+FOLDERS = ("bento", "training", "benchmarks", "scripts", "tests")
 ALLOWED = {
     "bento": {"bento"},
     "training": {"training", "bento.package", "bento.scorer", "bento.text"},
+    "benchmarks": {"benchmarks", "bento", "training"},
     "scripts": set[str](),
 }
 SERVER_NEVER_IMPORTS = {"torch", "transformers", "mlflow", "pandas", "sklearn", "dvc", "onnx", "matplotlib"}

@@ -9,10 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ import httpx
 import numpy as np
 import onnx
 import pytest
+from mlflow import MlflowClient
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from starlette.applications import Starlette
@@ -32,6 +34,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from bento.api import create_app
 from bento.package import (
     CANARIES,
+    MODEL_NAME,
     Canary,
     Histogram,
     Label,
@@ -61,6 +64,7 @@ LEXICON: dict[str, dict[Label, float]] = {
 }
 _ROOT = Path(__file__).resolve().parents[2]
 _WITHIN_S = 60  # that a server starts or stops
+_WIDTH = 1024  # of the layers that only take time
 _FIXED_TIME = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -73,7 +77,8 @@ class MakeApp(Protocol):
 class MakePackage(Protocol):
     """Writes a tiny valid package; everything but the path has a default.
 
-    `extra_words` are neither good nor bad; at a word of `poison` the graph fails.
+    `extra_words` are neither good nor bad; at a word of `poison` the graph fails. Each of the `layers` makes
+    it slower, by about a tenth of a millisecond a token, and changes nothing else.
     """
 
     def __call__(
@@ -85,6 +90,7 @@ class MakePackage(Protocol):
         run_id: str | None = None,
         extra_words: Iterable[str] = (),
         poison: Iterable[str] = (),
+        layers: int = 0,
     ) -> Package: ...
 
 
@@ -97,16 +103,24 @@ def _tokenizer(max_tokens: int, words: list[str]) -> bytes:
     return tokenizer.to_str().encode()
 
 
-def _graph(weights: NDArray[np.float64]) -> bytes:
-    """softmax(sum over tokens of mask * weights[id]); the first row of `weights` is an unknown word's."""
+def _graph(weights: NDArray[np.float64], layers: int) -> bytes:
+    """softmax(sum over tokens of mask * weights[id]); the first row of `weights` is an unknown word's.
+
+    The sums then go through `layers` of the product with a matrix that leaves them as they are.
+    """
     tokens = ["batch", "tokens"]
+    labels = weights.shape[1]
+    weights = np.pad(weights, ((0, 0), (0, _WIDTH - labels))) if layers else weights
+    through = ["gathered", *(f"gathered{layer}" for layer in range(layers))]
     graph = helper.make_graph(
         [
             helper.make_node("Gather", ["weights", "input_ids"], ["gathered"]),
             helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
             helper.make_node("Unsqueeze", ["mask", "last"], ["mask3"]),
-            helper.make_node("Mul", ["gathered", "mask3"], ["masked"]),
-            helper.make_node("ReduceSum", ["masked", "middle"], ["logits"], keepdims=0),
+            *(helper.make_node("MatMul", [before, "same"], [after]) for before, after in pairwise(through)),
+            helper.make_node("Mul", [through[-1], "mask3"], ["masked"]),
+            helper.make_node("ReduceSum", ["masked", "middle"], ["sums"], keepdims=0),
+            helper.make_node("Slice", ["sums", "none", "labels", "middle"], ["logits"]),
             helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
         ],
         "tiny",
@@ -114,8 +128,11 @@ def _graph(weights: NDArray[np.float64]) -> bytes:
             helper.make_tensor_value_info("input_ids", TensorProto.INT64, tokens),
             helper.make_tensor_value_info("attention_mask", TensorProto.INT64, tokens),
         ],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", weights.shape[1]])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", labels])],
         [
+            *([numpy_helper.from_array(np.eye(_WIDTH, dtype=np.float32), "same")] if layers else []),
+            numpy_helper.from_array(np.array([0], np.int64), "none"),
+            numpy_helper.from_array(np.array([labels], np.int64), "labels"),
             numpy_helper.from_array(weights.astype(np.float32), "weights"),
             numpy_helper.from_array(np.array([2], np.int64), "last"),
             numpy_helper.from_array(np.array([1], np.int64), "middle"),
@@ -135,6 +152,7 @@ def _make_package(
     run_id: str | None = None,
     extra_words: Iterable[str] = (),
     poison: Iterable[str] = (),
+    layers: int = 0,
 ) -> Package:
     words = [*LEXICON, *extra_words]
     weights = np.zeros((len(words) + 1, len(labels)), np.float64)
@@ -154,7 +172,7 @@ def _make_package(
         Canary(text=text, scores=expected(text))
         for text in (f"the film was {words[number % len(words)]}" for number in range(CANARIES))
     )
-    graph = _graph(weights)
+    graph = _graph(weights, layers)
     third = 1 / len(labels)
     manifest = Manifest(
         name="valence-sentiment",
@@ -180,8 +198,61 @@ def _make_package(
 
 
 @dataclass(frozen=True)
+class Registry:
+    """An MLflow registry on this machine, with packages by version."""
+
+    home: Path
+    packages: dict[str, Package]
+
+    @property
+    def uri(self) -> str:
+        """Its address."""
+        return f"sqlite:///{self.home / 'mlflow.db'}"
+
+    def stored(self, version: str) -> Path:
+        """Where the registry has a version's package."""
+        return self.home / f"artifacts/{self.packages[version].manifest.run_id}/artifacts/package"
+
+
+def _spoil(package: Package) -> Package:
+    """Change what one canary should score, so that the package is whole, and is not what it says."""
+    first, *others = package.manifest.canaries
+    scores = dict(zip(first.scores, reversed(first.scores.values()), strict=True))
+    canaries = (first.model_copy(update={"text": "awful", "scores": scores}), *others)
+    manifest = package.manifest.model_copy(update={"canaries": canaries})
+    return write_package(package.path, manifest, tokenizer=package.tokenizer, graph=package.graph)
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """Version 1 in production, version 2 of two labels staged, version 3 that fails its canary texts."""
+    registry = Registry(tmp_path_factory.mktemp("registry"), {})
+    client = MlflowClient(registry.uri)
+    experiment = client.create_experiment("valence", artifact_location=(registry.home / "artifacts").as_uri())
+    client.create_registered_model(MODEL_NAME)
+    for number, labels, alias in (
+        ("1", THREE_LABELS, "production"),
+        ("2", TWO_LABELS, "staging"),
+        ("3", THREE_LABELS, None),
+    ):
+        run = client.create_run(experiment).info.run_id
+        package = _make_package(registry.home / number, labels=labels, run_id=run)
+        if alias is None:
+            package = _spoil(package)
+        client.log_artifacts(run, str(package.path), "package")
+        client.set_terminated(run)
+        client.create_model_version(
+            MODEL_NAME, f"runs:/{run}/package", run_id=run, tags={"digest": package.digest}
+        )
+        if alias is not None:
+            client.set_registered_model_alias(MODEL_NAME, alias, number)
+        registry.packages[number] = package
+    return registry
+
+
+@dataclass(frozen=True)
 class LiveServer:
-    """A `bentoml serve` that is ready."""
+    """A server process that is ready."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -189,13 +260,15 @@ class LiveServer:
 
 
 class Serve(Protocol):
-    """Starts `bentoml serve` on a free port and waits until it is ready; its end is the context's."""
+    """Starts a server on a free port and waits until it is ready; its end is the context's."""
 
     def __call__(self, package: Path, **environment: str) -> AbstractContextManager[LiveServer]: ...
 
 
 @contextmanager
-def _serve(home: Path, package: Path, environment: dict[str, str]) -> Iterator[LiveServer]:
+def _serve(
+    command: Sequence[str], home: Path, package: Path, environment: dict[str, str]
+) -> Iterator[LiveServer]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -211,7 +284,7 @@ def _serve(home: Path, package: Path, environment: dict[str, str]) -> Iterator[L
     with log.open("wb") as output:
         address = ("--host", "127.0.0.1", "--port", str(port))
         process = subprocess.Popen(
-            [sys.executable, "-m", "bentoml", "serve", "bento.service:Valence", *address],
+            [sys.executable, "-m", *command, *address],
             cwd=_ROOT,
             env=variables | environment,
             stdout=output,
@@ -240,9 +313,18 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
-    """Return what starts a server; environment variables are given by name."""
+    """Return what starts `bentoml serve`; environment variables are given by name."""
+    command = ("bentoml", "serve", "bento.service:Valence")
     return lambda package, **environment: _serve(
-        tmp_path_factory.mktemp("server") / "home", package, environment
+        command, tmp_path_factory.mktemp("server") / "home", package, environment
+    )
+
+
+@pytest.fixture(scope="session")
+def serve_alone(tmp_path_factory: pytest.TempPathFactory) -> Serve:
+    """Return what starts `python -m bento.serve`, which has no other process beside it."""
+    return lambda package, **environment: _serve(
+        ("bento.serve",), tmp_path_factory.mktemp("server") / "home", package, environment
     )
 
 

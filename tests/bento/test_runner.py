@@ -273,7 +273,7 @@ def test_warming_up_learns_what_a_batch_costs() -> None:
     reports: list[BatchReport] = []
 
     async def scenario() -> None:
-        runner = make_runner(model, lanes=2, reports=reports)
+        runner = make_runner(model, lanes=2, reports=reports, max_queue_s=1e-9)
         await runner.warm_up([text(1, 3), text(2, 5)])
         assert runner.capacity.curve.seconds(BUDGET) > 0
         await runner.drain()

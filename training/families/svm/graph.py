@@ -74,8 +74,8 @@ def pair_coefficients(svc: SVC) -> tuple[NDArray[np.float64], NDArray[np.float64
     return coefficients, np.asarray(svc.intercept_)
 
 
-def export_graph(classifier: Classifier) -> bytes:
-    """Return the module as an ONNX graph with any number of texts and tokens."""
+def export_graph(classifier: torch.nn.Module) -> bytes:
+    """Return a module from token ids and mask to probabilities as an ONNX graph, of any number of either."""
     ids = torch.ones((2, 8), dtype=torch.int64)
     graph = io.BytesIO()
     with warnings.catch_warnings():

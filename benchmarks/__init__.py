@@ -1,0 +1,1 @@
+"""Speed, measured against other servers on one machine in one run: `make bench`."""

@@ -1,0 +1,98 @@
+"""How a worker becomes one of those that serve: with the model that all of them serve, or not at all."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+from bento.participant import Participant
+from bento.registry import Resolved
+from bento.rundir import VARIABLE, BusyError, Choice, RunDirectory, make_run_directory
+from bento.server import Server
+from bento.serving import open_serving
+from bento.settings import Settings
+
+_RETRY_S = 0.02  # polled, since waiting for the lock in a thread could not be cancelled
+
+
+def can_reload(settings: Settings) -> bool:
+    """Tell whether the settings allow the model to be changed while it serves."""
+    return settings.admin_token is not None and settings.model_digest is None
+
+
+@contextlib.asynccontextmanager
+async def join(server: Server, find_model: Callable[[], Resolved]) -> AsyncIterator[None]:
+    """Load the model, serve it, take part in its changes; at the end, finish what was taken.
+
+    Nobody but the server keeps the model, so that it goes when it is changed.
+
+    Args:
+        server: Has the model while the context lasts.
+        find_model: Says where the package lies, where no change has been committed before.
+
+    Raises:
+        PackageError: The model must not be served.
+        RegistryError: It cannot be found.
+        RunDirectoryError: There is no place to agree on a change.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        if can_reload(server.settings):
+            server.run, server.workers = stack.enter_context(_run_directory(server.settings))
+        participant = await _load(server, find_model)
+        stack.push_async_callback(server.close)
+        if participant is not None:
+            stack.push_async_callback(participant.close)
+        yield
+
+
+@contextlib.contextmanager
+def _run_directory(settings: Settings) -> Iterator[tuple[RunDirectory, int]]:
+    """Yield the directory of all workers and their number, or that of a server that is one process."""
+    shared = os.environ.get(VARIABLE)
+    if shared is not None:
+        yield RunDirectory(Path(shared)), settings.workers
+        return
+    own = make_run_directory()
+    try:
+        yield RunDirectory(own), 1
+    finally:
+        shutil.rmtree(own)
+
+
+async def _load(server: Server, find_model: Callable[[], Resolved]) -> Participant | None:
+    run = server.run
+    choice = (run and run.choice()) or _first_choice(server.settings, find_model())
+    while True:
+        loaded = await open_serving(choice, server.settings, server.metrics)
+        if run is None:
+            server.begin(loaded)
+            return None
+        async with _alone(run):
+            committed = run.choice() or choice
+            if committed == choice:
+                server.begin(loaded)
+                participant = Participant(run, server)
+                await participant.listen()
+                return participant
+        await loaded.close()  # the model was changed while the old one was loaded
+        choice = committed
+
+
+def _first_choice(settings: Settings, found: Resolved) -> Choice:
+    return Choice(
+        path=found.path, digest=settings.model_digest, version=settings.model_version or found.version
+    )
+
+
+@contextlib.asynccontextmanager
+async def _alone(run: RunDirectory) -> AsyncIterator[None]:
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(run.alone())
+                break
+            except BusyError:
+                await asyncio.sleep(_RETRY_S)
+        yield

@@ -1,0 +1,94 @@
+"""The page, the table and the chart, made without measuring."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from benchmarks.bars import bars
+from benchmarks.chart import draw
+from benchmarks.report import bars_table, render, results_table, unflattering
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_table_has_a_line_for_each_row_by_concurrency(document: dict[str, Any]) -> None:
+    lines = results_table(document["rows"]).splitlines()
+
+    assert len(lines) == 2 + len(document["rows"])
+    assert lines[2] == "| 1 | valence | onnx | 400.0 | 10.0 | 20.0 | 5.00 | 0 | 300 | 2.0 |"
+    assert [int(line.split("|")[1]) for line in lines[2:]] == sorted(
+        row["concurrency"] for row in document["rows"]
+    )
+
+
+def test_missed_bars_are_shown_as_such(document: dict[str, Any]) -> None:
+    lines = bars_table(bars(document)).splitlines()
+
+    (pipeline,) = [line for line in lines if "pipeline" in line]
+    assert pipeline.endswith("| ≥ 8.00 | 4.00 | 4.00 to 4.00 | **no** |")
+    assert lines[-1].endswith("| not measured |")
+
+
+def test_where_a_peer_is_better_is_said(document: dict[str, Any]) -> None:
+    (row,) = [row for row in document["rows"] if row["server"] == "litserve" and row["concurrency"] == 8]
+    row |= {"p99_ms": 15.0, "errors": 3}
+
+    lines = unflattering(document, bars(document))
+
+    assert "litserve (onnx) is better in p99 ms at concurrency 8: 15 against 20." in lines
+    assert "litserve (onnx) at concurrency 8: 3 errors." in lines
+    assert any(line.startswith("Missed: requests/s ÷ FastAPI + transformers.pipeline") for line in lines)
+
+
+def test_a_server_that_answered_nothing_has_no_latency(document: dict[str, Any]) -> None:
+    (row,) = [row for row in document["rows"] if row["server"] == "litserve" and row["concurrency"] == 128]
+    row |= {"rps": 0.0, "p50_ms": None, "p99_ms": None}
+
+    assert "| 128 | litserve | onnx | 0.0 | - | - | 20.00 | 0 | 600 | 8.0 |" in render(document, "chart.svg")
+
+
+def test_the_page_names_machine_settings_and_soak(document: dict[str, Any]) -> None:
+    document["soak"] = {
+        "minutes": 10,
+        "requests": 1_000,
+        "errors": 0,
+        "start_mb": 300.0,
+        "end_mb": 301.0,
+        "slope_mb_per_hour": 0.4,
+        "slope_within": 0.9,
+    }
+
+    page = render(document, "benchmarks.svg")
+
+    for part in ("Some CPU", "fastapi 2", "log-normal with sigma 0.6", "(tried: a; b)", "+0.40 ± 0.90 MB/h"):
+        assert part in page
+
+
+def test_the_command_writes_page_and_chart(document: dict[str, Any], tmp_path: Path) -> None:
+    rows = tmp_path / "benchmarks.json"
+    rows.write_text(json.dumps(document))
+
+    command = [sys.executable, "-m", "benchmarks.report", str(rows)]
+    answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert "| valence | onnx |" in answer.stdout
+    assert "![" in (tmp_path / "benchmarks.md").read_text()
+    assert ET.parse(tmp_path / "benchmarks.svg").getroot().tag.endswith("svg")  # noqa: S314 - written by us
+
+
+def test_a_chart_of_the_same_rows_is_the_same(document: dict[str, Any], tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg"):
+        draw(document["rows"], 410.0, tmp_path / name)
+
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_published_rows_have_the_keys_that_others_read(document: dict[str, Any]) -> None:
+    published = ROOT / "docs" / "benchmarks.json"
+    rows = json.loads(published.read_text())["rows"] if published.exists() else document["rows"]
+
+    keys = ["server", "backend", "concurrency", "rps", "p50_ms", "p99_ms", "cpu_ms_per_request", "errors"]
+    assert all(list(row) == [*keys, "rss_mb", "ready_s"] for row in rows)

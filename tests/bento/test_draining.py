@@ -1,0 +1,91 @@
+"""Leaving: who is told, who is still answered, and that nobody is lost."""
+
+import http.client
+import json
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from tests.bento.conftest import LiveServer, Serve
+
+WITHIN_S = 60
+CALLERS = 8
+LONG_MS = "60000"
+
+
+def wait_until_not_ready(live: "LiveServer") -> None:
+    """As a load balancer does that asks again and again."""
+    until = time.monotonic() + WITHIN_S
+    while httpx.get(f"{live.url}/readyz").status_code != 503:
+        assert time.monotonic() < until
+
+
+def test_readiness_fails_first_while_requests_are_answered(serve_alone: "Serve", package_dir: Path) -> None:
+    with serve_alone(package_dir, VALENCE_DRAIN_SERVE_MS=LONG_MS) as live:
+        live.process.send_signal(signal.SIGTERM)
+        wait_until_not_ready(live)
+        answer = httpx.post(f"{live.url}/predict", json={"text": "fantastic"})
+        assert answer.status_code == 200
+        assert answer.headers["connection"] == "close"
+        assert httpx.get(f"{live.url}/livez").status_code == 200
+        live.process.send_signal(signal.SIGTERM)  # somebody is in a hurry
+        assert live.process.wait(WITHIN_S) == 0
+
+
+def test_before_that_connections_are_kept(serve_alone: "Serve", package_dir: Path) -> None:
+    with serve_alone(package_dir) as live:
+        assert "connection" not in httpx.post(f"{live.url}/predict", json={"text": "good"}).headers
+
+
+def test_nothing_is_lost_when_callers_hear_of_it_late(serve_alone: "Serve", package_dir: Path) -> None:
+    """They go on until readiness has failed, on kept connections as long as the server keeps them."""
+    with serve_alone(package_dir, VALENCE_DRAIN_SERVE_MS="3000") as live:
+        stop = threading.Event()
+        callers = [Caller(live.url.removeprefix("http://"), stop) for _ in range(CALLERS)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            assert caller.answered.wait(WITHIN_S)
+        live.process.send_signal(signal.SIGTERM)
+        wait_until_not_ready(live)
+        for caller in callers:
+            caller.answered.clear()
+            assert caller.answered.wait(WITHIN_S)
+        stop.set()
+        for caller in callers:
+            caller.join(WITHIN_S)
+        assert live.process.wait(WITHIN_S) == 0
+    assert [failure for caller in callers for failure in caller.failures] == []
+
+
+class Caller(threading.Thread):
+    """Predicts without end over one connection, and over another where the server closes it."""
+
+    def __init__(self, address: str, stop: threading.Event) -> None:
+        super().__init__()
+        self.answered = threading.Event()
+        self.failures: list[str] = []
+        self._address = address
+        self._stop_asking = stop
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection(self._address, timeout=WITHIN_S)
+        while not self._stop_asking.is_set():
+            try:
+                connection.request(
+                    "POST", "/predict", json.dumps({"text": "good"}), {"content-type": "application/json"}
+                )
+                answer = connection.getresponse()
+                body = json.loads(answer.read())
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+                return
+            if answer.status != 200 or body["sentiment"] != "positive":
+                self.failures.append(f"{answer.status}: {body}")
+            self.answered.set()
+        connection.close()

@@ -1,0 +1,262 @@
+"""`POST /reload`: who may, what is refused and why, and what has changed afterwards."""
+
+import gc
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from bento.package import MODEL_NAME
+from bento.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from tests.bento.conftest import MakeApp, Registry
+
+TOKEN = "a-token-for-tests"  # noqa: S105
+ADMIN = {"authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(autouse=True)
+def _short_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run directories lie where the address of a socket is short."""
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")  # noqa: S108
+
+
+@pytest.fixture
+def start(registry: "Registry", make_app: "MakeApp") -> Callable[..., TestClient]:
+    """Start a server of version 1 that may reload, unless the settings say otherwise."""
+
+    def start(**settings: Any) -> TestClient:  # noqa: ANN401
+        known = {"admin_token": TOKEN, "registry": registry.uri, "model_version": "1"}
+        return TestClient(make_app(registry.packages["1"].path, **known | settings))
+
+    return start
+
+
+@pytest.fixture
+def admin(start: Callable[..., TestClient]) -> Iterator[TestClient]:
+    with start() as client:
+        client.headers.update(ADMIN)
+        yield client
+
+
+def assert_problem(answer: Any, status: int, *said: str) -> None:  # noqa: ANN401 - of any client
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    detail = answer.json()["detail"]
+    assert all(part in detail for part in said), detail
+    assert TOKEN not in answer.text
+
+
+def serving(client: TestClient) -> dict[str, Any]:
+    model: dict[str, Any] = client.get("/health").json()["model"]
+    return model
+
+
+@pytest.mark.parametrize("body", [{"version": "2"}, {"alias": "staging"}])
+def test_the_model_is_changed(admin: TestClient, registry: "Registry", body: dict[str, str]) -> None:
+    first, second = (
+        {"name": MODEL_NAME, "version": number, "digest": registry.packages[number].digest}
+        for number in ("1", "2")
+    )
+    answer = admin.post("/reload", json=body)
+    assert answer.status_code == 200
+    assert answer.json() == {"model": second, "previous": first, "workers": 1}
+    assert answer.headers["x-model-version"] == "2"
+    assert serving(admin) == second
+    prediction = admin.post("/predict", json={"text": "good"})
+    assert prediction.json()["model"] == second
+    assert prediction.headers["x-model-version"] == "2"
+    listed = {one["version"]: one["serving"] for one in admin.get("/models").json()["versions"]}
+    assert listed == {"1": False, "2": True, "3": False}
+
+
+def test_back_and_forth(admin: TestClient) -> None:
+    for number in ("2", "1", "2", "1"):
+        assert admin.post("/reload", json={"version": number}).json()["model"]["version"] == number
+        assert admin.post("/predict", json={"text": "bad"}).json()["model"]["version"] == number
+
+
+def test_what_is_served_already_is_no_work(admin: TestClient) -> None:
+    old = admin.app.state.server.serving  # type: ignore[attr-defined]
+    answer = admin.post("/reload", json={"alias": "production"}).json()
+    assert answer["model"] == answer["previous"] == serving(admin)
+    assert answer["workers"] == 1
+    assert admin.app.state.server.serving is old  # type: ignore[attr-defined]
+
+
+def test_without_a_token_set_it_is_off(start: Callable[..., TestClient]) -> None:
+    with start(admin_token=None) as client:
+        answer = client.post("/reload", json={"version": "2"}, headers=ADMIN)
+        assert_problem(answer, 403, "VALENCE_ADMIN_TOKEN")
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x", "Bearer \xff"],
+)
+def test_without_the_token_nothing_is_told(
+    start: Callable[..., TestClient], given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not even whether the model is pinned or the body any good."""
+    with start(model_digest=None) as client:
+        answer = client.post("/reload", content=b"{", headers={b"authorization": given.encode("latin-1")})
+        assert_problem(answer, 401, "Authorization: Bearer")
+        assert answer.headers["www-authenticate"].startswith("Bearer ")
+    assert TOKEN not in "".join(capsys.readouterr())
+
+
+def test_where_the_model_is_pinned_the_release_is_named(
+    start: Callable[..., TestClient], registry: "Registry"
+) -> None:
+    with start(model_digest=registry.packages["1"].digest) as client:
+        assert_problem(client.post("/reload", json={"version": "2"}), 401)
+        answer = client.post("/reload", json={"version": "2"}, headers=ADMIN)
+        assert_problem(answer, 409, "pinned", "helm upgrade", "--set model.version=")
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"{", 400),
+        (b"{}", 422),
+        (b'{"version": 2}', 422),
+        (b'{"version": ""}', 422),
+        (b'{"version": null}', 422),
+        (b'{"version": "0"}', 422),
+        (b'{"version": "2", "alias": "staging"}', 422),
+        (b'{"version": "../2"}', 422),
+        (b'{"alias": "a/../b"}', 422),
+        (b'{"alias": "staging\\n"}', 422),
+        (b'{"path": "/etc"}', 422),
+        (b'{"version": "http://example.org/"}', 422),
+        (b" " * 2_000_000, 413),
+    ],
+)
+def test_a_body_that_names_no_version_is_refused(admin: TestClient, content: bytes, status: int) -> None:
+    answer = admin.post("/reload", content=content, headers={"content-type": "application/json"})
+    assert_problem(answer, status)
+
+
+def test_a_body_that_is_not_declared_as_json_is_refused(admin: TestClient) -> None:
+    assert_problem(admin.post("/reload", content=b'{"version": "2"}'), 415)
+
+
+@pytest.mark.parametrize("body", [{"version": "99"}, {"alias": "canary"}])
+def test_what_the_registry_does_not_have_is_not_found(admin: TestClient, body: dict[str, str]) -> None:
+    assert_problem(admin.post("/reload", json=body), 404, "which has 3, 2 @staging, 1 @production")
+
+
+@pytest.mark.parametrize("registry_uri", ["sqlite:////nowhere/mlflow.db", "http://127.0.0.1:9"])
+def test_a_registry_that_does_not_answer_is_said(start: Callable[..., TestClient], registry_uri: str) -> None:
+    with start(registry=registry_uri) as client:
+        assert_problem(client.post("/reload", json={"version": "2"}, headers=ADMIN), 502, "registry")
+        assert serving(client)["version"] == "1"
+
+
+def test_a_package_that_computes_wrongly_is_refused_and_the_old_one_serves_on(admin: TestClient) -> None:
+    before = serving(admin)
+    answer = admin.post("/reload", json={"version": "3"})
+    assert_problem(answer, 409, "canary text", "version 1", before["digest"], "serves on")
+    assert answer.headers["x-model-version"] == "1"
+    assert serving(admin) == before
+    assert admin.post("/predict", json={"text": "good"}).json()["model"] == before
+
+
+def test_a_package_that_is_gone_is_refused(admin: TestClient, registry: "Registry") -> None:
+    stored = registry.stored("2")
+    hidden = stored.with_name("hidden")
+    stored.rename(hidden)
+    try:
+        assert_problem(admin.post("/reload", json={"version": "2"}), 409, "nothing has changed")
+    finally:
+        hidden.rename(stored)
+
+
+def test_one_at_a_time(admin: TestClient) -> None:
+    run = admin.app.state.server.run  # type: ignore[attr-defined]
+    with RunDirectory(run.path).alone():
+        assert_problem(admin.post("/reload", json={"version": "2"}), 409, "under way", "version 1")
+    assert admin.post("/reload", json={"version": "2"}).status_code == 200
+
+
+def test_a_missing_worker_is_waited_for(admin: TestClient) -> None:
+    admin.app.state.server.workers = 2  # type: ignore[attr-defined]
+    answer = admin.post("/reload", json={"version": "2"})
+    assert_problem(answer, 503, "1 of 2 workers", "serves on")
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_before_the_model_is_there_nothing_can_be_changed(start: Callable[..., TestClient]) -> None:
+    answer = start().post("/reload", json={"version": "2"}, headers=ADMIN)  # its lifespan has not begun
+    assert_problem(answer, 503)
+
+
+def test_metrics_tell_of_the_new_model_alone(admin: TestClient, registry: "Registry") -> None:
+    def gauges(name: str, label: str) -> dict[str, float]:
+        families = text_string_to_metric_families(admin.get("/metrics").text)
+        return {
+            sample.labels[label]: sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == name
+        }
+
+    assert gauges("valence_model_info", "version") == {"1": 1}
+    before = gauges("valence_reference_ratio", "bucket")
+    admin.post("/reload", json={"version": "2"})
+    assert gauges("valence_model_info", "version") == {"1": 0, "2": 1}
+    after = gauges("valence_reference_ratio", "bucket")
+    assert before["neutral"] > 0, "the first model knows three labels, the second two"
+    assert after["neutral"] == 0
+    assert after["negative"] == 0.5
+    admin.post("/reload", json={"version": "1"})
+    assert gauges("valence_model_info", "version") == {"1": 1, "2": 0}
+    assert gauges("valence_reference_ratio", "bucket") == before
+
+
+def test_the_run_directory_is_there_where_it_is_needed_and_goes(start: Callable[..., TestClient]) -> None:
+    with start() as client:
+        run = client.app.state.server.run  # type: ignore[attr-defined]
+        assert len(run.sockets()) == 1
+    assert not run.path.exists()
+    with start(admin_token=None) as client:
+        assert client.app.state.server.run is None  # type: ignore[attr-defined]
+
+
+def test_the_memory_of_the_old_model_is_free_without_the_garbage_collector(admin: TestClient) -> None:
+    server = admin.app.state.server  # type: ignore[attr-defined]
+    old = weakref.ref(server.serving)
+    admin.post("/predict", json={"text": "good"})
+    gc.disable()
+    try:
+        admin.post("/reload", json={"version": "2"})
+        admin.post("/predict", json={"text": "good"})
+        assert old() is None
+    finally:
+        gc.enable()
+
+
+def test_a_request_that_meets_the_change_is_answered(admin: TestClient) -> None:
+    """Four callers predict without end while the model changes; nobody is turned away."""
+    stop = False
+
+    def call() -> set[int]:
+        codes = set()
+        while not stop:
+            codes.add(admin.post("/predict/batch", json={"texts": ["good", "bad"] * 20}).status_code)
+        return codes
+
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(call) for _ in range(4)]
+        try:
+            for number in ("2", "1") * 5:
+                assert admin.post("/reload", json={"version": number}).status_code == 200
+        finally:
+            stop = True
+        assert {code for one in calls for code in one.result()} == {200}
