@@ -63,7 +63,7 @@ class Settings(BaseSettings):
         description="How many batches a worker scores side by side; 0: its share of the quota's CPUs.",
     )
     batch_tokens: int = Field(
-        4_096, ge=1, description="How many tokens, padding included, one batch may hold."
+        512, ge=1, description="How many tokens, padding included, one batch may hold."
     )
     drain_serve_ms: int = Field(
         5_000,
