@@ -5,7 +5,6 @@ Training evaluates with this very module, so that what is measured is what is se
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import onnxruntime as ort
@@ -18,6 +17,7 @@ from bento.text import NORMALISER_VERSION, normalise
 
 CANARY_TOLERANCE = 1e-3  # between processors; a wrong graph or tokenizer is off by far more
 
+_PADDING = 1 / 8  # of a batch, at most
 _CANARIES_ALONE = 4  # what fails in a batch of one fails soon, and a start should not take long
 
 _ORT_ERRORS = (
@@ -120,7 +120,7 @@ class Scorer:
             )
         return scores
 
-    def predict(self, texts: Sequence[str], *, batch_tokens: int = 4096) -> NDArray[np.float32]:
+    def predict(self, texts: Sequence[str], *, batch_tokens: int = 1024) -> NDArray[np.float32]:
         """Score texts offline: encoded, sorted by length, run in batches, put back in order.
 
         Args:
@@ -179,15 +179,23 @@ def plan_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int
 
     Args:
         lengths: Tokens of each text.
-        batch_tokens: What a group's size times its longest text may come to; a longer text goes alone.
+        batch_tokens: What a group's size times its longest text may come to; a longer text goes alone. Little
+            of it is padding.
 
     Yields:
         Indices into `lengths`, every one exactly once, longest texts first.
     """
-    order = iter(sorted(range(len(lengths)), key=lambda index: -lengths[index]))
-    for longest in order:
-        size = max(1, batch_tokens // max(1, lengths[longest]))
-        yield [longest, *islice(order, size - 1)]
+    group: list[int] = []
+    tokens = 0
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        padded = (len(group) + 1) * (lengths[group[0]] if group else 0)
+        if padded > batch_tokens or padded - tokens - lengths[index] > _PADDING * padded:
+            yield group
+            group, tokens = [], 0
+        group.append(index)
+        tokens += lengths[index]
+    if group:
+        yield group
 
 
 def _open_session(package: Package, threads: int) -> ort.InferenceSession:
@@ -199,6 +207,7 @@ def _open_session(package: Package, threads: int) -> ort.InferenceSession:
         session = ort.InferenceSession(package.graph, options, providers=["CPUExecutionProvider"])
     except _ORT_ERRORS as error:
         raise PackageError(f"{package.path}: model.onnx cannot be loaded: {_one_line(error)}") from error
+    session._model_bytes = None  # kept only to open it anew with other providers, and as large as the model
     inputs = {put.name: put.type for put in session.get_inputs()}
     outputs = {put.name: put.type for put in session.get_outputs()}
     if inputs != {"input_ids": "tensor(int64)", "attention_mask": "tensor(int64)"} or outputs != {

@@ -17,6 +17,7 @@ from bento.package import (
     Manifest,
     Package,
     Profile,
+    Quantisation,
     hash_files,
     write_package,
 )
@@ -25,6 +26,8 @@ from bento.text import NORMALISER_VERSION
 from training.canaries import TEXTS
 from training.evaluate import evaluate
 from training.families import Fitted
+from training.form_cost import describe, is_acceptable, measure_cost
+from training.numeric_forms import INT8_ROWS, int8_rows
 from training.progress import progress
 from training.records import MODEL_NAME, Evaluation, flatten
 from training.rows import Rows
@@ -81,8 +84,7 @@ def export(
         canaries=tuple(Canary(text=text, scores=dict.fromkeys(labels, 1 / len(labels))) for text in TEXTS),
         files=hash_files(tokenizer=fitted.tokenizer, graph=fitted.graph),
     )
-    # In memory only: a scorer needs neither the scores that are still to be measured nor a place on disk.
-    scorer = Scorer(Package(directory, draft, "", fitted.tokenizer, fitted.graph))
+    graph, quantisation, scorer = _choose_form(draft, fitted, parts["validation"])
     scores = {part: _score(scorer, parts[part].texts, part) for part in ("validation", "test")}
     evaluations = {part: evaluate(scores[part], labels, parts[part].labels) for part in scores}
     tokenizer = load_tokenizer(fitted.tokenizer)
@@ -90,13 +92,34 @@ def export(
     manifest = draft.model_copy(
         update={
             "metrics": flatten(evaluations),
+            "quantisation": quantisation,
+            "files": hash_files(tokenizer=fitted.tokenizer, graph=graph),
             "profile": _profile(scores["validation"], labels, lengths),
             "canaries": tuple(_canary(scorer, text, labels) for text in TEXTS),
         }
     )
-    package = write_package(directory, manifest, tokenizer=fitted.tokenizer, graph=fitted.graph)
+    package = write_package(directory, manifest, tokenizer=fitted.tokenizer, graph=graph)
     Scorer(package).check()
     return package, evaluations
+
+
+def _choose_form(draft: Manifest, fitted: Fitted, validation: Rows) -> tuple[bytes, Quantisation, Scorer]:
+    """Return the quickest graph whose cost is acceptable, that cost, and its scorer."""
+
+    def open_scorer(graph: bytes) -> Scorer:
+        # In memory only: a scorer needs neither scores that are still to be measured nor a place on disk.
+        return Scorer(Package(Path(), draft, "", fitted.tokenizer, graph))
+
+    exact = open_scorer(fitted.graph)
+    graph = int8_rows(fitted.graph)
+    if graph is None:
+        return fitted.graph, Quantisation(), exact
+    quick = open_scorer(graph)
+    before, after = (_score(scorer, validation.texts, "validation") for scorer in (exact, quick))
+    cost = measure_cost(INT8_ROWS, quick, before, after, validation)
+    chosen = is_acceptable(cost)
+    print(f"  {describe(cost)}: {'chosen' if chosen else 'left, fp32 stays'}", flush=True)
+    return (graph, cost, quick) if chosen else (fitted.graph, Quantisation(), exact)
 
 
 def _score(scorer: Scorer, texts: Sequence[str], part: str) -> NDArray[np.float32]:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from training import registry, tracking
 from training.errors import run
-from training.families import FAMILIES
 from training.records import ARTIFACTS, Registration, Result
 
 REGISTRATION = ARTIFACTS / "registration.json"
@@ -12,7 +11,7 @@ REGISTRATION = ARTIFACTS / "registration.json"
 
 def results(directory: Path = Path()) -> list[Result]:
     """Return the result of every family trained there, best first; of equals the smaller package."""
-    found = [Result.load(directory / ARTIFACTS / name / "result.json") for name in FAMILIES]
+    found = [Result.load(path) for path in sorted((directory / ARTIFACTS).glob("*/result.json"))]
     return sorted(
         found, key=lambda result: (-result.evaluations["validation"].macro_f1, result.package_bytes)
     )

@@ -15,6 +15,7 @@ from bento.package import (
     TOKENIZER,
     Package,
     PackageError,
+    Quantisation,
     hash_files,
     read_package,
     write_package,
@@ -114,10 +115,38 @@ def test_file_names_other_than_the_two_are_refused(package: Package, name: str) 
         read_package(package.path)
 
 
-@pytest.mark.parametrize("version", [2, "1", None])
+def test_a_manifest_of_the_first_schema_is_read(package: Package) -> None:
+    quantisation = {
+        "method": "none",
+        "macro_f1_change": 0,
+        "macro_f1_change_lower_bound": 0,
+        "agreement_with_fp32": 1,
+    }
+    change_manifest(package, schema_version=1, quantisation=quantisation)
+    assert read_package(package.path).manifest.quantisation == Quantisation()
+
+
+def test_what_a_numeric_form_cost_is_kept(package: Package) -> None:
+    cost = Quantisation(
+        method="int8-rows",
+        macro_f1_change=-0.001,
+        macro_f1_change_lower_bound=-0.004,
+        macro_f1_change_upper_bound=0.002,
+        agreement_with_fp32=0.99,
+        batch_difference=1e-6,
+        batch_flips=0.0,
+    )
+    manifest = package.manifest.model_copy(update={"quantisation": cost})
+    written = write_package(package.path, manifest, tokenizer=package.tokenizer, graph=package.graph)
+    assert written.manifest.quantisation == cost
+
+
+@pytest.mark.parametrize("version", [3, 0, "1", True, None])
 def test_another_schema_version_is_refused_with_the_remedy(package: Package, version: object) -> None:
     change_manifest(package, schema_version=version)
-    with pytest.raises(PackageError, match=r"schema version .* this server reads 1; use the server version"):
+    with pytest.raises(
+        PackageError, match=r"schema version .* this server reads 1 to 2; use the server version"
+    ):
         read_package(package.path)
 
 

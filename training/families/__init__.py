@@ -1,9 +1,10 @@
 """Model families behind one small interface.
 
-A family is a folder with the same three modules: `__init__` (its parameters and `fit`), `reader` (how it
-reads text) and `graph` (its ONNX graph). A new one needs such a folder, a line in `FAMILIES`, its section in
-`params.yaml` and its name in `dvc.yaml`; everything after `fit` (package, evaluation, registry) is the same
-for all. Families are imported when they are used, as their libraries are large.
+A family is a folder with `__init__` (its parameters and `fit`), `graph` (its ONNX graph) and what else it
+needs, such as `reader` (how it reads text). A new one needs such a folder, a line in `FAMILIES`, its section
+in `params.yaml` and, to take part in `dvc repro`, its name in `dvc.yaml`; everything after `fit` (package,
+evaluation, registry) is the same for all. Families are imported when they are used, as their libraries are
+large.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from training.rows import Rows
 FAMILIES = {
     "tfidf": "training.families.tfidf",
     "svm": "training.families.svm",
+    "transformer": "training.families.transformer",
 }
 
 

@@ -15,8 +15,9 @@ from bento.package import MAX_TOKENS
 from training.families import Fitted
 from training.families.search import best_by_macro_f1
 from training.families.softmax import softmax_form
-from training.families.svm.graph import Classifier, export_graph
+from training.families.svm.graph import Classifier
 from training.families.svm.reader import embed, load_encoder
+from training.families.torch_graph import export_graph
 from training.params import OneOrMore, Section
 from training.progress import progress
 from training.rows import Rows

@@ -1,7 +1,4 @@
-"""The whole SVM as one torch module, and that as an ONNX graph."""
-
-import io
-import warnings
+"""The whole SVM as one torch module, ready to be exported as an ONNX graph."""
 
 import numpy as np
 import torch
@@ -9,8 +6,6 @@ from numpy.typing import NDArray
 from sklearn.svm import SVC
 
 from training.families.svm.reader import Encoder
-
-_OPSET = 17
 
 
 class Classifier(torch.nn.Module):
@@ -72,28 +67,3 @@ def pair_coefficients(svc: SVC) -> tuple[NDArray[np.float64], NDArray[np.float64
         coefficients[vectors_of[first], column] = svc.dual_coef_[second - 1, vectors_of[first]]
         coefficients[vectors_of[second], column] = svc.dual_coef_[first, vectors_of[second]]
     return coefficients, np.asarray(svc.intercept_)
-
-
-def export_graph(classifier: torch.nn.Module) -> bytes:
-    """Return a module from token ids and mask to probabilities as an ONNX graph, of any number of either."""
-    ids = torch.ones((2, 8), dtype=torch.int64)
-    graph = io.BytesIO()
-    with warnings.catch_warnings():
-        # The exporter of choice: a sixth of the time of its successor, for the same numbers.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            classifier.eval(),
-            (ids, torch.ones_like(ids)),
-            graph,  # type: ignore[arg-type]  # this exporter takes a buffer as well
-            dynamo=False,
-            opset_version=_OPSET,
-            do_constant_folding=True,
-            input_names=["input_ids", "attention_mask"],
-            output_names=["probabilities"],
-            dynamic_axes={
-                "input_ids": {0: "batch", 1: "tokens"},
-                "attention_mask": {0: "batch", 1: "tokens"},
-                "probabilities": {0: "batch"},
-            },
-        )
-    return graph.getvalue()

@@ -6,8 +6,9 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.svm import SVC
 
-from training.families.svm.graph import Classifier, export_graph, pair_coefficients
+from training.families.svm.graph import Classifier, pair_coefficients
 from training.families.svm.reader import Encoder, embed, load_encoder
+from training.families.torch_graph import export_graph
 from training.rows import Rows
 
 GAMMA = 1.0
