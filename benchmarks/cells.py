@@ -30,6 +30,7 @@ class Cell:
     cpu_ms_per_request: float
     client_cpu_ms_per_request: float
     client_cpu_share: float
+    other_cpu_share: float
     errors: int
     refused: int
     rss_mb: float
@@ -81,6 +82,7 @@ def measure(
             load.server_cpu_ms_per_request,
             load.client_cpu_ms_per_request,
             load.client_cpu_share,
+            load.other_cpu_share,
             load.errors,
             load.refused,
             rss_mb,

@@ -20,7 +20,7 @@ import uvloop
 
 from benchmarks.client import Answer, Client, make_request
 from benchmarks.corpus import make_texts
-from benchmarks.processes import cpu_seconds
+from benchmarks.processes import cpu_seconds, machine_cpu_seconds
 from benchmarks.statistics import quantile
 
 OK = 200
@@ -65,6 +65,7 @@ class Job:
 class Load:
     """What came of a job, of the answers within the measured seconds; `errors` are all but 200 and 429.
 
+    Shares are of one processor; `other` is what neither server nor load generator took.
     With a `rate` those are the answers to what was due in these seconds, whenever they came.
     """
 
@@ -78,6 +79,7 @@ class Load:
     server_cpu_ms_per_request: float
     client_cpu_ms_per_request: float
     client_cpu_share: float
+    other_cpu_share: float
 
 
 def run_load(job: Job) -> Load:
@@ -121,10 +123,12 @@ async def _measure(job: Job, requests: list[bytes]) -> Load:
         for _ in range(job.concurrency):
             client.send(time.perf_counter())
     await asyncio.sleep(job.warm_s)
-    server_cpu, client_cpu, started = cpu_seconds(job.server), time.process_time(), time.perf_counter()
+    server_cpu, client_cpu, all_cpu = cpu_seconds(job.server), time.process_time(), machine_cpu_seconds()
+    started = time.perf_counter()
     await asyncio.sleep(job.seconds)
     ended = time.perf_counter()
     client_cpu, server_cpu = time.process_time() - client_cpu, cpu_seconds(job.server) - server_cpu
+    other_cpu = machine_cpu_seconds() - all_cpu - server_cpu - client_cpu
     if arrivals is not None:
         await arrivals
     client.answered = lambda: None
@@ -132,7 +136,7 @@ async def _measure(job: Job, requests: list[bytes]) -> Load:
     answers = [
         answer for answer in client.answers if started <= (answer.due if job.rate else answer.ended) < ended
     ]
-    return summarise(answers, ended - started, server_cpu, client_cpu, job.within_s)
+    return summarise(answers, ended - started, (server_cpu, client_cpu, other_cpu), job.within_s)
 
 
 async def _arrive(client: Client, job: Job) -> None:
@@ -147,9 +151,17 @@ async def _arrive(client: Client, job: Job) -> None:
 
 
 def summarise(
-    answers: list[Answer], seconds: float, server_cpu_s: float, client_cpu_s: float, within_s: float
+    answers: list[Answer], seconds: float, cpu_s: tuple[float, float, float], within_s: float
 ) -> Load:
-    """Reduce answers to figures; latencies and CPU per request are those of the 200s."""
+    """Reduce answers to figures; latencies and CPU per request are those of the 200s.
+
+    Args:
+        answers: Those of the measured seconds.
+        seconds: How many these were.
+        cpu_s: What the server, the load generator and all else on the machine took of the processors.
+        within_s: Answers that take longer are of no use.
+    """
+    server_cpu_s, client_cpu_s, other_cpu_s = cpu_s
     statuses = Counter(answer.status for answer in answers)
     good = sorted(answer.ended - answer.due for answer in answers if answer.status == OK)
     count = max(1, len(good))
@@ -164,6 +176,7 @@ def summarise(
         server_cpu_ms_per_request=server_cpu_s * 1e3 / count,
         client_cpu_ms_per_request=client_cpu_s * 1e3 / count,
         client_cpu_share=client_cpu_s / seconds,
+        other_cpu_share=max(0.0, other_cpu_s) / seconds,
     )
 
 

@@ -19,7 +19,7 @@ from bento.cpus import usable_cpus
 from bento.package import read_package
 from bento.scorer import Encoding, Scorer, plan_batches
 
-BATCH_TOKENS = (256, 512, 1024, 2048, 4096)
+BATCH_TOKENS = (128, 256, 512, 1024, 2048, 4096)
 _WARM_UP_TEXTS = 64
 
 

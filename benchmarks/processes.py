@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_STAT = _PROC / "stat"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -47,6 +48,12 @@ def tree(root: int) -> list[Process]:
 def cpu_seconds(root: int) -> float:
     """Return the user and system time of the whole tree so far."""
     return sum(process.cpu_s for process in tree(root))
+
+
+def machine_cpu_seconds() -> float:
+    """Return how long the processors of the machine have worked so far, stolen time included."""
+    user, nice, system, _idle, _waiting, *rest = map(int, _STAT.read_text().split("\n", 1)[0].split()[1:9])
+    return (user + nice + system + sum(rest)) / _TICKS
 
 
 def memory_mb(root: int) -> tuple[float, float]:

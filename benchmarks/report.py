@@ -2,6 +2,7 @@
 
 import json
 import math
+import statistics
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from benchmarks.bars import Bar, Document, Row, bars
 from benchmarks.chart import draw
 from benchmarks.method import describe_method
+
+_QUIET = 0.1  # of a processor: the kernel's own work comes to about this
 
 
 def main() -> None:
@@ -165,6 +168,12 @@ def unflattering(document: Document, found: Sequence[Bar]) -> list[str]:
     lines.append(
         f"The load generator shares the processors with the servers: it took up to {max(shares):.0%} of one."
     )
+    others = [row["other_cpu_share"] for row in document["load_generator"]]
+    if max(others) > _QUIET:
+        lines.append(
+            f"The machine was not idle otherwise: something else took {max(others):.0%} of one processor in "
+            f"the worst cell, {statistics.median(others):.0%} in the median one."
+        )
     return lines
 
 

@@ -126,6 +126,7 @@ def _load_generator(cells: Sequence[Cell]) -> list[dict[str, Any]]:
                 statistics.median(cell.client_cpu_ms_per_request for cell in same), 4
             ),
             "cpu_share": round(statistics.median(cell.client_cpu_share for cell in same), 4),
+            "other_cpu_share": round(statistics.median(cell.other_cpu_share for cell in same), 4),
         }
         for (server, backend, concurrency), same in group(cells).items()
     ]

@@ -120,6 +120,7 @@ def document() -> dict[str, Any]:
                 "concurrency": 1,
                 "cpu_ms_per_request": 0.1,
                 "cpu_share": 0.1,
+                "other_cpu_share": 0.02,
             }
         ],
         "offline": grid,

@@ -10,7 +10,7 @@ def test_answers_become_figures() -> None:
     good = [Answer(10.0, 10.0 + ms / 1e3, 200) for ms in range(1, 101)]
     bad = [Answer(10.0, 10.5, status) for status in (429, 429, 500, LOST, WRONG)]
 
-    load = summarise(good + bad, 2.0, server_cpu_s=0.5, client_cpu_s=0.1, within_s=0.0505)
+    load = summarise(good + bad, 2.0, cpu_s=(0.5, 0.1, 0.4), within_s=0.0505)
 
     assert load.rps == 50
     assert load.useful_rps == 25
@@ -22,10 +22,11 @@ def test_answers_become_figures() -> None:
     assert load.server_cpu_ms_per_request == 5
     assert load.client_cpu_ms_per_request == 1
     assert load.client_cpu_share == 0.05
+    assert load.other_cpu_share == 0.2
 
 
 def test_no_answer_has_no_latency() -> None:
-    load = summarise([], 1.0, server_cpu_s=0.0, client_cpu_s=0.0, within_s=1.0)
+    load = summarise([], 1.0, cpu_s=(0.0, 0.0, 0.0), within_s=1.0)
 
     assert load.rps == 0
     assert math.isnan(load.p99_ms)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.processes import cpu_seconds, kill, memory_mb, tree
+from benchmarks.processes import cpu_seconds, kill, machine_cpu_seconds, memory_mb, tree
 
 # A process with a child, and a grandchild in a session of its own whose parent is gone: as servers have them.
 FAMILY = """
@@ -59,6 +59,10 @@ def test_cpu_and_memory_are_of_the_whole_tree(family: tuple[int, set[int]]) -> N
     together, largest = memory_mb(root)
     assert cpu_seconds(root) >= 0.3
     assert 50 < largest < together + 100
+
+
+def test_the_machine_has_worked_at_least_as_long_as_a_process(family: tuple[int, set[int]]) -> None:
+    assert machine_cpu_seconds() >= cpu_seconds(family[0])
 
 
 def test_nothing_is_left_after_killing(family: tuple[int, set[int]]) -> None:

@@ -43,6 +43,14 @@ def test_where_a_peer_is_better_is_said(document: dict[str, Any]) -> None:
     assert any(line.startswith("Missed: requests/s ÷ FastAPI + transformers.pipeline") for line in lines)
 
 
+def test_a_machine_that_was_busy_otherwise_is_reported(document: dict[str, Any]) -> None:
+    assert not any("not idle" in line for line in unflattering(document, bars(document)))
+
+    document["load_generator"][0]["other_cpu_share"] = 0.8
+
+    assert any("took 80% of one processor" in line for line in unflattering(document, bars(document)))
+
+
 def test_a_server_that_answered_nothing_has_no_latency(document: dict[str, Any]) -> None:
     (row,) = [row for row in document["rows"] if row["server"] == "litserve" and row["concurrency"] == 128]
     row |= {"rps": 0.0, "p50_ms": None, "p99_ms": None}

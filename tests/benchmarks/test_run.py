@@ -35,7 +35,7 @@ def test_a_cell_of_our_server_is_measured(pair: Pair, words_file: Path) -> None:
 
 
 def test_rows_are_medians_of_rounds_sums_of_errors_and_the_most_memory() -> None:
-    one = Cell(0, "valence", "onnx", 8, 5.0, 6.0, 7.0, 8.0, 0.1, 0.01, 1, 0, 300.0, 200.0, 2.0)
+    one = Cell(0, "valence", "onnx", 8, 5.0, 6.0, 7.0, 8.0, 0.1, 0.01, 0.02, 1, 0, 300.0, 200.0, 2.0)
     rounds = [
         replace(one, round=number, rps=rps, rss_mb=rss)
         for number, (rps, rss) in enumerate([(1.0, 300.0), (9.0, 290.0), (2.0, 310.0)])
