@@ -62,9 +62,7 @@ class Settings(BaseSettings):
         le=256,
         description="How many batches a worker scores side by side; 0: its share of the quota's CPUs.",
     )
-    batch_tokens: int = Field(
-        512, ge=1, description="How many tokens, padding included, one batch may hold."
-    )
+    batch_tokens: int = Field(512, ge=1, description="How many tokens, padding included, one batch may hold.")
     drain_serve_ms: int = Field(
         5_000,
         ge=0,
