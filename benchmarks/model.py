@@ -24,7 +24,7 @@ from training.rows import Rows
 
 _SEED = 7
 _TRAIN_ROWS = 3_000
-_ROWS = 4_000
+_ROWS = 9_000
 
 
 def make_pair(directory: Path) -> Pair:

@@ -11,8 +11,7 @@ from collections import Counter
 
 from bento.work import Text
 
-_PADDING_RATIO = 1 / 8  # of a batch, at most
-_PADDING_TOKENS = 64  # that cost less than a batch of their own would
+_PADDING_RATIO = 1 / 32  # of a batch, at most
 
 
 class Backlog:
@@ -53,11 +52,13 @@ class Backlog:
         """Return how many texts are due before the first text of a request that joins now."""
         return self._in_round[self._round] + self._in_round[self._round + 1]
 
-    def take(self, budget: int) -> list[Text]:
-        """Take the text that is due next and, within the budget of padded tokens, the most similar ones.
+    def take(self, budget: int, cheap_padding: float) -> list[Text]:
+        """Take the text that is due next and the most similar ones.
 
-        The text that is due goes even where it is longer than the budget, then alone. At most an eighth
-        of the batch is padding, or 64 tokens where that is more.
+        Args:
+            budget: How many padded tokens they may come to; the text that is due goes even where it is
+                longer, then alone.
+            cheap_padding: How many of these may be padding, or a 32nd of them where that is more.
         """
         lengths = self._waiting_lengths()
         if not lengths:
@@ -68,7 +69,7 @@ class Backlog:
         longest = tokens = 0
         for length in sorted(lengths, key=lambda length: (abs(length - leading), length)):
             high = max(longest, length)
-            while not batch or _fits((len(batch) + 1) * high, tokens + length, budget):
+            while not batch or _fits((len(batch) + 1) * high, tokens + length, budget, cheap_padding):
                 popped = self._pop(length)
                 if popped is None:
                     break
@@ -106,6 +107,6 @@ class Backlog:
             del self._in_round[text.due[0]]
 
 
-def _fits(padded_tokens: int, tokens: int, budget: int) -> bool:
+def _fits(padded_tokens: int, tokens: int, budget: int, cheap_padding: float) -> bool:
     padding = padded_tokens - tokens
-    return padded_tokens <= budget and padding <= max(_PADDING_TOKENS, _PADDING_RATIO * padded_tokens)
+    return padded_tokens <= budget and padding <= max(cheap_padding, _PADDING_RATIO * padded_tokens)

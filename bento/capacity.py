@@ -94,6 +94,14 @@ class Capacity:
         self.padding += weight * (padded_tokens / max(1, tokens) - self.padding)
         self.text_tokens += weight * (tokens / texts - self.text_tokens)
 
+    @property
+    def cheap_padding(self) -> float:
+        """Tokens of padding that cost half of what a batch costs before its first token.
+
+        More in a batch than that, and it is cheaper to score some of its texts in a batch of their own.
+        """
+        return self.curve.a_s / self.curve.b_s / 2 if self.curve.b_s else self._batch_tokens
+
     def ask(self, tokens: int, now: float) -> None:
         """Count what was asked for, whether it is admitted or refused."""
         second = int(now)

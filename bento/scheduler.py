@@ -110,7 +110,11 @@ class Scheduler:
         now = self._clock()
         texts: list[Text] = []
         while not texts and (self._halves or self._backlog.texts):
-            chosen = self._halves.popleft() if self._halves else self._backlog.take(self._budget())
+            chosen = (
+                self._halves.popleft()
+                if self._halves
+                else self._backlog.take(self._budget(), self.capacity.cheap_padding)
+            )
             for request in {text.request for text in chosen}:
                 if not request.over and now >= request.deadline:
                     self._end(request, DeadlineError())

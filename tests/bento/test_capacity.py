@@ -84,3 +84,11 @@ def test_padding_takes_from_the_capacity() -> None:
     capacity.learn(texts=10, tokens=50, padded_tokens=100, seconds=1)
     capacity.ask(250, now=0)
     assert capacity.used_ratio(0) == pytest.approx(0.5)
+
+
+def test_padding_is_cheap_up_to_half_of_what_a_batch_costs_before_its_first_token() -> None:
+    capacity = Capacity(lanes=1, batch_tokens=100)
+    assert capacity.cheap_padding == 100  # as long as nothing is known
+    for tokens in (10, 20, 40, 80):
+        capacity.learn(texts=1, tokens=tokens, padded_tokens=tokens, seconds=2 + tokens / 10)
+    assert capacity.cheap_padding == pytest.approx(10)
