@@ -11,20 +11,9 @@ from bento.cpus import usable_cpus
 HOST = "127.0.0.1"
 PORT = "{port}"
 
-OURS_COMMAND = (
-    sys.executable,
-    "-m",
-    "bentoml",
-    "serve",
-    "bento.service:Valence",
-    "--host",
-    HOST,
-    "--port",
-    PORT,
-)
-
+_AT = ("--host", HOST, "--port", PORT)
 _CPUS = str(usable_cpus())
-_UVICORN = ("-m", "uvicorn", "--host", HOST, "--port", PORT, "--loop", "uvloop", "--http", "httptools")
+_UVICORN = ("-m", "uvicorn", *_AT, "--loop", "uvloop", "--http", "httptools")
 _QUIET = ("--no-access-log", "--log-level", "warning")
 
 Variant = Mapping[str, str]  # settings by name, of which one set serves fastest
@@ -65,7 +54,13 @@ _SPREAD = {"workers": _CPUS, "threads": "1"}  # a process for each processor
 _TOGETHER = {"workers": "1", "threads": _CPUS}  # one process for all
 _BATCHES = tuple({**where, "batch": batch} for where in (_SPREAD, _TOGETHER) for batch in ("16", "64"))
 
-OURS = Contender("valence", "onnx", OURS_COMMAND, peer=False)
+OURS = Contender("valence", "onnx", (sys.executable, "-m", "bento.serve", *_AT), peer=False)
+OURS_WATCHED = Contender(
+    "valence, bentoml serve",
+    "onnx",
+    (sys.executable, "-m", "bentoml", "serve", "bento.service:Valence", *_AT),
+    peer=False,
+)
 FASTAPI = Contender(
     "fastapi",
     "onnx",
@@ -79,7 +74,7 @@ FASTAPI = Contender(
 BENTOML = Contender(
     "bentoml",
     "onnx",
-    ("-m", "bentoml", "serve", "benchmarks.peers.bentoml_onnx:Peer", "--host", HOST, "--port", PORT),
+    ("-m", "bentoml", "serve", "benchmarks.peers.bentoml_onnx:Peer", *_AT),
     _BATCHES,
     before='{"texts":[',
     after="]}",
@@ -103,7 +98,7 @@ FLASK_PIPELINE = Contender(
         {"workers": str(2 * usable_cpus() + 1), "threads": "1", "pool": "4"},
     ),
 )
-CONTENDERS = (OURS, FASTAPI, BENTOML, LITSERVE, FASTAPI_PIPELINE, FLASK_PIPELINE)
+CONTENDERS = (OURS, OURS_WATCHED, FASTAPI, BENTOML, LITSERVE, FASTAPI_PIPELINE, FLASK_PIPELINE)
 
 
 def describe(variant: Variant) -> str:
@@ -137,6 +132,7 @@ def environment(pair: Pair, variant: Variant, scratch: Path) -> dict[str, str]:
         "PYTHONPATH": str(root),
         "PYTHONWARNINGS": "ignore",
         "TOKENIZERS_PARALLELISM": "false",
+        "VALENCE_DRAIN_SERVE_MS": "0",
         "VALENCE_MODEL": str(pair.package.absolute()),
         "VALENCE_REGISTRY": f"sqlite:///{scratch}/registry.db",
     }
