@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from bento.package import Limits, Package, PackageError, hash_files, read_package, write_package
+from bento.package import (
+    Limits,
+    Package,
+    PackageError,
+    Quantisation,
+    hash_files,
+    read_package,
+    write_package,
+)
 from bento.scorer import Scorer, plan_batches
 from bento.text import normalise
 
@@ -100,6 +108,18 @@ def test_a_graph_that_scores_otherwise_fails_its_canaries(
     wrong = rewrite(other, tmp_path / "wrong", graph=model.SerializeToString())
     with pytest.raises(PackageError, match=r"canary text \d+ scores .* away"):
         Scorer(wrong).check()
+
+
+def test_canaries_of_a_rounded_form_may_differ_a_little_more(package_dir: Path, tmp_path: Path) -> None:
+    package = read_package(package_dir)
+    canaries = tuple(
+        canary.model_copy(update={"scores": {label: score * 0.99 for label, score in canary.scores.items()}})
+        for canary in package.manifest.canaries
+    )
+    rounded = Quantisation(method="int8-rows")
+    Scorer(rewrite(package, tmp_path / "rounded", canaries=canaries, quantisation=rounded)).check()
+    with pytest.raises(PackageError, match=r"scores 0\.0"):
+        Scorer(rewrite(package, tmp_path / "exact", canaries=canaries)).check()
 
 
 def test_a_graph_that_fails_on_a_canary_is_refused(

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bento.package import CANARIES, LABELS, Package, read_package
+from bento.package import CANARIES, LABELS, Package, Quantisation, read_package
 from bento.scorer import Scorer
+from training import numeric_forms
 from training.canaries import TEXTS
 from training.evaluate import draw_confusion, evaluate
 from training.export import export
@@ -43,6 +44,17 @@ def test_it_is_evaluated_through_the_scorer(
     scores = Scorer(package).predict(parts["validation"].texts)
     assert evaluations["validation"] == evaluate(scores, LABELS, parts["validation"].labels)
     assert package.manifest.metrics["validation_macro_f1"] == evaluations["validation"].macro_f1
+
+
+def test_a_form_that_is_too_bad_is_left(
+    fitted: Fitted, family: str, parts: dict[str, Rows], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numeric_forms, "_WEIGHT_STEPS", 1)  # weights of -1, 0 and 1
+    package, _ = export(
+        tmp_path / "package", fitted, family=family, labels=LABELS, parts=parts, run_id=RUN, git_commit=None
+    )
+    assert package.manifest.quantisation == Quantisation()
+    assert package.graph == fitted.graph
 
 
 def test_the_profile_adds_up(exported: tuple[Package, dict[str, Evaluation]]) -> None:
