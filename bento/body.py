@@ -1,6 +1,5 @@
 """Reading a request's body: bounded, JSON only, checked against a schema in one go."""
 
-import asyncio
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -12,8 +11,6 @@ from starlette.types import Receive, Scope
 from bento.exchange import Exchange
 from bento.problems import ProblemError, refuse_fields
 from bento.schemas import FieldError
-
-BODY_WITHIN_S = 30
 
 _MOST_ERRORS = 32  # that are worth listing
 
@@ -56,19 +53,6 @@ async def _read(headers: dict[bytes, bytes], receive: Receive, max_bytes: int) -
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared[:20]) > max_bytes:
         raise _too_large(max_bytes)
-    try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            return await _collect(receive, max_bytes)
-    except TimeoutError:
-        raise ProblemError(
-            HTTPStatus.REQUEST_TIMEOUT,
-            f"the body was not complete after {BODY_WITHIN_S} s",
-            headers={"connection": "close"},
-            reason="too_slow",
-        ) from None
-
-
-async def _collect(receive: Receive, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size, more = 0, True
     while more:

@@ -28,7 +28,6 @@ _WHY = {
     403: "Reloading is off: the server has no admin token.",
     404: "The registry has no such version or alias.",
     409: "The model is pinned or refused, or another change is under way. Nothing has changed.",
-    408: "The body did not arrive in time.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
     422: "A field or a header is missing, unknown or of the wrong type, or a text cannot be judged.",
@@ -38,8 +37,8 @@ _WHY = {
     503: "The server is starting or shutting down.",
     504: "The caller's deadline passed before the answer was there.",
 }
-_POST_ERRORS = (400, 408, 413, 415, 422, 429, 500, 503, 504)
-_RELOAD_ERRORS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 502, 503)
+_POST_ERRORS = (400, 413, 415, 422, 429, 500, 503, 504)
+_RELOAD_ERRORS = (400, 401, 403, 404, 409, 413, 415, 422, 500, 502, 503)
 _DEADLINE = {
     "name": "X-Request-Timeout-Ms",
     "in": "header",

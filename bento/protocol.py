@@ -1,8 +1,8 @@
 """HTTP/1.1 as uvicorn speaks it, but for two things.
 
 The head and the body of an answer leave in one packet: uvicorn writes them one after the other, and each
-write wakes the caller. And a connection on which no request's head is complete in time is closed, so that
-idle ones cannot pile up.
+write wakes the caller. And a connection on which no request is complete in time is closed, so that silent
+ones cannot pile up.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEAD_WITHIN_S = 30
+REQUEST_WITHIN_S = 30
 
 
 class Protocol(HttpToolsProtocol):
@@ -21,7 +21,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin with a connection."""
         super().connection_made(cast("asyncio.Transport", _Together(transport, self.loop)))
-        self._wait_for_head()
+        self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End with a connection."""
@@ -31,16 +31,16 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin with a request."""
         super().on_message_begin()
-        self._wait_for_head()
+        self._wait_for_request()
 
-    def on_headers_complete(self) -> None:
-        """Answer the request."""
+    def on_message_complete(self) -> None:
+        """Go on without the clock: what an answer may take is for others to say."""
         self._stop_waiting()
-        super().on_headers_complete()
+        super().on_message_complete()
 
-    def _wait_for_head(self) -> None:
+    def _wait_for_request(self) -> None:
         self._stop_waiting()
-        self._patience = self.loop.call_later(HEAD_WITHIN_S, self.transport.close)
+        self._patience = self.loop.call_later(REQUEST_WITHIN_S, self.transport.close)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:

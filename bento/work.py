@@ -99,22 +99,24 @@ class Text:
 
 @dataclass(eq=False, slots=True)
 class Batch:
-    """Texts for one run of the model, and when a lane took them."""
+    """Texts for one run of the model, and when a lane took them.
+
+    Attributes:
+        tokens: How many were asked for.
+        padded_tokens: How many it costs.
+    """
 
     texts: list[Text]
     taken: float
+    tokens: int = field(init=False)
+    padded_tokens: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        lengths = [len(text) for text in self.texts]
+        self.tokens = sum(lengths)
+        self.padded_tokens = len(lengths) * max(lengths)
 
     @property
     def encodings(self) -> list[Encoding]:
         """What the model reads."""
         return [text.encoding for text in self.texts]
-
-    @property
-    def tokens(self) -> int:
-        """How many tokens were asked for."""
-        return sum(map(len, self.texts))
-
-    @property
-    def padded_tokens(self) -> int:
-        """How many tokens it costs."""
-        return len(self.texts) * max(map(len, self.texts))
