@@ -5,8 +5,9 @@
     python benchmarks/data_stages.py run pandas /tmp/rows.csv /tmp/pandas
     python benchmarks/data_stages.py compare /tmp/duckdb /tmp/pandas
 
-`run` prints one JSON line: seconds, and the peak of resident memory of the process (with Spark: of the driver's
-Python alone, the rest is in the JVM and its workers). `compare` fails unless both wrote the same parts, row for row.
+`run` prints one JSON line: seconds, and the peak of resident memory of the process (with Spark: of the
+driver's Python alone, the rest is in the JVM and its workers). `compare` fails unless both wrote the same
+parts, row for row.
 """
 
 import argparse
@@ -25,11 +26,21 @@ sys.path.insert(0, str(ROOT))
 
 PARTS = ("train", "validation", "test")
 _OPENINGS = ("", "honestly ", "I think ", "well, ", "Update: ", "my sister says ", "so... ", "in short, ")
-_ENDINGS = ("", ".", "!", " :)", " <br>", " &amp; more", " \U0001f600", " sooooooooooo")
+_ENDINGS = ("", ".", "!", " :)", "...")
+_ODD = (
+    " <br>",
+    " &amp; more",
+    " \U0001f600",
+    " sooooooooooo",
+    " caf\u00e9",
+    "  ",
+    " @someone",
+    " www.example.org",
+)
 
 
 def make(rows: int, path: Path) -> None:
-    """Write so many rows made of the embedded corpus: variations, repetitions, contradictions, empty cells."""
+    """Write rows made of the embedded corpus: variations, repetitions, contradictions, empty cells."""
     chance = random.Random(0)
     corpus = []
     for file in sorted((ROOT / "training" / "corpus").glob("*.csv")):
@@ -46,10 +57,9 @@ def make(rows: int, path: Path) -> None:
             elif kind < 0.15:  # said before, or by somebody who judges otherwise
                 label = label if kind > 0.01 else "negative"
             else:
-                text = (
-                    f"{chance.choice(_OPENINGS)}{text}{chance.choice(_ENDINGS)} {chance.randrange(rows)} "
-                    f"{corpus[chance.randrange(len(corpus))][0][:40]}"
-                )
+                ending = chance.choice(_ENDINGS if kind < 0.9 else _ODD)
+                more = corpus[chance.randrange(len(corpus))][0][:40].strip()
+                text = f"{chance.choice(_OPENINGS)}{text}{ending} {chance.randrange(rows)} {more}"
             writer.writerow((text, label))
 
 
@@ -105,7 +115,7 @@ def run_pandas(source: Path, target: Path) -> None:
 
 def compare(one: Path, other: Path) -> None:
     """Fail unless both hold the same parts, in the same order."""
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     for name in PARTS:
         tables = [
@@ -123,11 +133,15 @@ def _measured(work: Callable[[], None], what: str, source: Path) -> None:
     work()
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"run": what, "file": source.name, "seconds": round(seconds, 1), "peak_mb": round(peak)}))
+    print(
+        json.dumps({"run": what, "file": source.name, "seconds": round(seconds, 1), "peak_mb": round(peak)})
+    )
 
 
 def _main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     making = commands.add_parser("make")
     making.add_argument("rows", type=int)

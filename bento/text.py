@@ -52,7 +52,7 @@ def normalise(text: str) -> str:
 
 
 def row_key(text: str) -> str:
-    """Return the key of a text's normal form: what is left when letter case and all but letters and digits go.
+    """Return the key of a text's normal form: what is left without letter case, marks and spaces.
 
     Texts that say the same in another spelling ("So good!", "so good") share a key, so a repeated remark is
     known again wherever it stands. A text without any letter or digit is its own normal form.

@@ -62,7 +62,7 @@ class DataReport(Record):
 
 
 class StageReport(Record):
-    """What a data stage did, by origin (`data` and `test`): nothing that was read is neither kept nor dropped.
+    """What a data stage did, by origin (`data` and `test`): what was read is either kept or dropped.
 
     `counts` says more about what was kept: rows by file, by label, by flag, or by part and label.
     """

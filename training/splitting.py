@@ -24,8 +24,8 @@ def bound(share: float) -> str:
 def quotas(rows: Mapping[str, int], max_ratio: float | None) -> dict[str, str]:
     """Return the bound of each label that leaves at most about `max_ratio` rows of it for one of the rarest.
 
-    The number that is left is met by chance, within a per cent or so of thousands: what lies below a bound needs
-    no sorting, so it can be told of each row alone, anywhere.
+    The number that is left is met by chance, within a per cent or so of thousands: whether a row lies below a
+    bound is told of each row alone, anywhere, without sorting.
 
     Args:
         rows: How many rows of each label there are; a label that is missing is left whole.

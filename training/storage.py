@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import pyarrow as pa  # type: ignore[import-untyped]
-from pyarrow import fs  # type: ignore[import-untyped]
+from pyarrow import fs
 
 from training.errors import InputError
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import yaml
 
 from training.errors import TrainingError
+from training.formats import ENDINGS
 from training.params import PARAMS, Columns, Data, read_params
 from training.project import PROJECT
-from training.reading import ENDINGS
 from training.storage import absolute, data_name, files_at, open_file
 from training.tracking import tracking_uri
 
@@ -83,7 +83,7 @@ def _hash(data: Data) -> str:
     for source in filter(None, (data.path, data.test)):
         for file in files_at(source, ENDINGS):
             with open_file(file) as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
+                digest.update(hashlib.file_digest(content, "sha256").digest())  # type: ignore[arg-type]
         digest.update(b"|")
     if data.columns != Columns():
         digest.update(data.columns.model_dump_json().encode())

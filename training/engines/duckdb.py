@@ -8,6 +8,8 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa  # type: ignore[import-untyped]
+from duckdb.func import ARROW, SPECIAL
+from duckdb.sqltypes import BIGINT, VARCHAR
 
 from training.engines.functions import FUNCTIONS
 from training.errors import InputError, TrainingError
@@ -15,14 +17,14 @@ from training.reading import SCHEMA, RawFile, read_batches
 
 _MEMORY_PER_THREAD_MB = 256
 _ROW_GROUP = 50_000  # rows that a writing thread holds at a time
-_TYPES = {"string": "VARCHAR", "int64": "BIGINT"}
+_TYPES = {"string": VARCHAR, "int64": BIGINT}
 
 
 @contextmanager
 def open_duckdb(scratch: Path) -> Iterator["DuckDB"]:
     """Open a database in memory that spills into `scratch`, and close it afterwards."""
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    settings = {
+    settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(threads),
         "memory_limit": f"{_MEMORY_PER_THREAD_MB * threads}MB",
         "temp_directory": str(scratch),
@@ -36,10 +38,10 @@ def open_duckdb(scratch: Path) -> Iterator["DuckDB"]:
             connection.create_function(
                 name,
                 _on_arrays(function),
-                ["VARCHAR"],
+                [VARCHAR],
                 _TYPES[returns],
-                type="arrow",
-                null_handling="special",
+                type=ARROW,
+                null_handling=SPECIAL,  # the functions know nulls
             )
         yield DuckDB(connection)
     finally:
@@ -95,7 +97,10 @@ class DuckDB:
         except duckdb.Error as error:
             if self._refused is not None:  # DuckDB tells only that its source failed
                 raise self._refused from None
-            raise TrainingError(f"DuckDB: {error}") from error
+            told = " ".join(str(error).split())
+            if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+                told += ". If the disk is full, free some space and run this again: nothing half is left"
+            raise TrainingError(f"DuckDB: {told}") from error
 
     def _batches(self, files: Sequence[RawFile]) -> Iterator[pa.RecordBatch]:
         try:

@@ -17,7 +17,7 @@ from bento import text as words
 _PLAIN = r"^[!-%'-;=?A-~]+( [!-%'-;=?A-~]+)*$"
 _URL = r"(?i)https?://|www\."
 
-_LETTER = np.fromiter((chr(code).isalpha() for code in range(sys.maxunicode + 1)), bool)
+_LETTER = np.fromiter((chr(code).isalpha() for code in range(sys.maxunicode + 1)), np.uint8)
 
 
 def normalise(texts: pa.Array) -> pa.Array:
@@ -38,30 +38,35 @@ def row_key(texts: pa.Array) -> pa.Array:
 def letters(texts: pa.Array) -> pa.Array:
     """Count the letters of each text, of any script."""
     codes, starts, empty = _characters(texts)
-    return _per_text(_LETTER[codes].astype(np.int64), starts, empty, texts, np.add)
+    return _per_text(_LETTER[codes], starts, empty, texts, np.add)
 
 
 def longest_run(texts: pa.Array) -> pa.Array:
     """Return the length of the longest run of one character in each text; spaces do not count."""
     codes, starts, empty = _characters(texts)
-    index = np.arange(len(codes))
     begins = np.ones(len(codes), bool)
     begins[1:] = codes[1:] != codes[:-1]
-    begins[starts[starts < len(codes)]] = True  # a run does not reach into the next text
-    run = index - np.maximum.accumulate(np.where(begins, index, 0)) + 1
-    return _per_text(np.where(codes == ord(" "), 0, run), starts, empty, texts, np.maximum)
+    begins[starts[~empty]] = True  # a run does not reach into the next text
+    runs = np.flatnonzero(begins)
+    lengths = np.diff(runs, append=len(codes))
+    lengths[codes[runs] == ord(" ")] = 0
+    return _per_text(lengths, np.searchsorted(runs, starts), empty, texts, np.maximum)
 
 
-def _characters(texts: pa.Array) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.bool_]]:
+def _characters(texts: pa.Array) -> tuple[NDArray[np.unsignedinteger], NDArray[np.int64], NDArray[np.bool_]]:
     """Return all code points in one array, where each text starts, and which texts have none."""
-    filled = pc.fill_null(texts, "")
-    lengths = pc.utf8_length(filled).to_numpy(zero_copy_only=False).astype(np.int64)
-    codes = np.frombuffer("".join(filled.to_pylist()).encode("utf-32-le"), np.uint32)
+    lengths = pc.fill_null(pc.utf8_length(texts), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    text = "".join(filter(None, texts.to_pylist()))
+    codes: NDArray[np.unsignedinteger]
+    if text.isascii():  # a quarter of the memory to go through
+        codes = np.frombuffer(text.encode(), np.uint8)
+    else:
+        codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     return codes, np.cumsum(lengths) - lengths, lengths == 0
 
 
 def _per_text(
-    values: NDArray[np.int64],
+    values: NDArray[np.integer],
     starts: NDArray[np.int64],
     empty: NDArray[np.bool_],
     texts: pa.Array,
@@ -69,7 +74,7 @@ def _per_text(
 ) -> pa.Array:
     found = np.zeros(len(starts), np.int64)
     if not empty.all():
-        found[~empty] = fold.reduceat(values, starts[~empty])
+        found[~empty] = fold.reduceat(values, starts[~empty], dtype=np.int64)
     return pa.array(found, pa.int64(), mask=pc.is_null(texts).to_numpy(zero_copy_only=False))
 
 

@@ -101,7 +101,9 @@ class Spark:
 
 def _start(scratch: Path) -> SparkSession:
     builder = SparkSession.builder.appName("valence-data").config("spark.local.dir", str(scratch.absolute()))
-    configured = any(name in os.environ for name in ("SPARK_CONF_DIR", "SPARK_HOME", "MASTER", "SPARK_REMOTE"))
+    configured = any(
+        name in os.environ for name in ("SPARK_CONF_DIR", "SPARK_HOME", "MASTER", "SPARK_REMOTE")
+    )
     if not configured:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         for name, value in _LOCAL.items():
@@ -109,7 +111,9 @@ def _start(scratch: Path) -> SparkSession:
     try:
         return builder.getOrCreate()
     except PySparkException as error:
-        raise TrainingError(f"Spark does not start: {error}. It needs Java 17 or newer (JAVA_HOME)") from error
+        raise TrainingError(
+            f"Spark does not start: {error}. It needs Java 17 or newer (JAVA_HOME)"
+        ) from error
 
 
 def _reader(files: tuple[RawFile, ...]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

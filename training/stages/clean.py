@@ -11,8 +11,8 @@ from training.stages.stage import Context, count, report_of, run_stage, settings
 def clean(context: Context) -> StageReport:
     """Normalise texts, and drop and count what cannot be learnt from.
 
-    Dropped: a row without text or without label, a text that is empty once normalised, neutral rows if so set,
-    an exact duplicate (same normalised text, same label), and the labels of a text that contradict one another.
+    Dropped: a row without text or without label, a text that is empty once normalised, neutral rows if so
+    set, an exact duplicate (same normalised text, same label), and labels of one text that contradict.
     """
     engine, options = context.engine, context.data.clean
     engine.open("ingested", context.root / INGESTED)
@@ -40,8 +40,7 @@ def clean(context: Context) -> StageReport:
     copies = dict.fromkeys(read, 0) | {row["origin"]: int(row["copies"]) for row in found}
     dropped = {origin: Counter[str]() for origin in read}
     for (origin, reason), rows in unusable.items():
-        assert origin is not None
-        if reason is not None:
+        if reason:
             dropped[origin][reason] = rows
     for origin, reasons in dropped.items():
         usable = read[origin] - sum(reasons.values())

@@ -21,10 +21,10 @@ def flag(context: Context) -> StageReport:
         engine.open("flagged", folder)
         found = count(context, "flagged", "origin", "flags")
     read = report_of(context, "validate").kept
-    counts = {origin: dict.fromkeys(FLAGS, 0) for origin in read}
+    counts: dict[str, dict[str, int]] = {origin: dict.fromkeys(FLAGS, 0) for origin in read}
     for (origin, flags), rows in found.items():
-        for name in str(flags).split():
-            counts[str(origin)][name] += rows
+        for name in flags.split():
+            counts[origin][name] += rows
     return StageReport(
         stage="flag", read=read, kept=read, dropped={origin: {} for origin in read}, counts=counts
     )

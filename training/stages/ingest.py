@@ -2,8 +2,9 @@
 
 from training.engines import Engine
 from training.errors import run
+from training.formats import ENDINGS
 from training.params import Data
-from training.reading import ENDINGS, FILE_STEP, RawFile, place_of
+from training.reading import FILE_STEP, RawFile, place_of
 from training.records import StageReport
 from training.stages.folders import INGESTED, new_folder
 from training.stages.stage import Context, run_stage, settings, sql

@@ -7,7 +7,7 @@ from training.errors import InputError, run
 from training.records import DataReport, Source, StageReport
 from training.splitting import NAMES, bound, check_counts, quotas
 from training.stages.folders import FLAGGED, PARTS, new_folder
-from training.stages.stage import Context, count, report_of, run_stage, settings, sql
+from training.stages.stage import Context, Counts, count, report_of, run_stage, settings, sql
 from training.storage import data_name
 
 _STAGES = ("clean", "validate")
@@ -16,8 +16,8 @@ _STAGES = ("clean", "validate")
 def split(context: Context) -> StageReport:
     """Split the rows and undersample the training part.
 
-    Without `data.test` a share of the rows is held out for testing. With it, those rows are the test part, and
-    a text whose normal form stands in both is dropped from the training data.
+    Without `data.test` a share of the rows is held out for testing. With it, those rows are the test part,
+    and a text whose normal form stands in both is dropped from the training data.
 
     Raises:
         InputError: There are too few rows of a label; the message says how many are needed.
@@ -35,9 +35,7 @@ def split(context: Context) -> StageReport:
     placed = count(context, "split", "origin", "label", "part")
     _check(context, placed)
     if data.balance.max_ratio is not None:
-        _set_quotas(
-            context, {str(label): rows for (_, label, part), rows in placed.items() if part == "train"}
-        )
+        _set_quotas(context, {label: rows for (_, label, part), rows in placed.items() if part == "train"})
         engine.define("split", sql("split"))
         placed = count(context, "split", "origin", "label", "part")
     report = _report(context, placed)
@@ -47,7 +45,7 @@ def split(context: Context) -> StageReport:
             part.mkdir()
             engine.table("wanted", {"name": [name]}, types={"name": "string"})
             engine.write(sql("part"), part)
-        _summary(context, placed, report).write(folder / "report.json")
+        _summary(context, report).write(folder / "report.json")
     return report
 
 
@@ -60,26 +58,27 @@ def _set_quotas(context: Context, rows: dict[str, int]) -> None:
     )
 
 
-def _check(context: Context, placed: dict[tuple[str | None, ...], int]) -> None:
+def _check(context: Context, placed: Counts) -> None:
     name = data_name(context.data.path)
     parts = {part: Counter[str]() for part in NAMES}
     for (_, label, part), rows in placed.items():
         if part in parts:
-            parts[part][str(label)] += rows
+            parts[part][label] += rows
     if context.data.test and not parts["train"] + parts["validation"]:
         raise InputError("every text of the training data is also in the test data; name two different files")
     held_out = NAMES if context.data.test is None else NAMES[:-1]
     check_counts({part: parts[part] for part in held_out}, name)
 
 
-def _report(context: Context, placed: dict[tuple[str | None, ...], int]) -> StageReport:
+def _report(context: Context, placed: Counts) -> StageReport:
     read = report_of(context, "flag").kept
     dropped = {origin: Counter[str]() for origin in read}
     parts = {name: Counter[str]() for name in NAMES}
     for (origin, label, part), rows in placed.items():
-        (parts[str(part)] if part in parts else dropped[str(origin)])[
-            str(label if part in parts else part)
-        ] += rows
+        if part in parts:
+            parts[part][label] += rows
+        else:
+            dropped[origin][part] += rows
     return StageReport(
         stage="split",
         read=read,
@@ -91,7 +90,7 @@ def _report(context: Context, placed: dict[tuple[str | None, ...], int]) -> Stag
     )
 
 
-def _summary(context: Context, placed: dict[tuple[str | None, ...], int], last: StageReport) -> DataReport:
+def _summary(context: Context, last: StageReport) -> DataReport:
     stages = [*(report_of(context, name) for name in _STAGES), last]
     read = report_of(context, "ingest").read
 

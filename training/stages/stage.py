@@ -28,6 +28,7 @@ class Context:
 
 
 Stage = Callable[[Context], StageReport]
+Counts = dict[tuple[str, ...], int]
 
 
 def sql(name: str) -> str:
@@ -41,15 +42,13 @@ def settings(context: Context, **values: Any) -> None:  # noqa: ANN401 - of four
     context.engine.table("settings", {name: [value] for name, value in values.items()}, types=types)
 
 
-def count(
-    context: Context, view: str, *columns: str, where: str = "TRUE"
-) -> dict[tuple[str | None, ...], int]:
-    """Count the rows of a view by the values of some columns."""
+def count(context: Context, view: str, *columns: str, where: str = "TRUE") -> Counts:
+    """Count the rows of a view by the values of some columns; a null counts as an empty word."""
     names = ", ".join(columns)
     found = context.engine.rows(
         f"SELECT {names}, count(*) AS row_count FROM {view} WHERE {where} GROUP BY {names}"  # noqa: S608
     )
-    return {tuple(row[column] for column in columns): row["row_count"] for row in found}
+    return {tuple(row[column] or "" for column in columns): row["row_count"] for row in found}
 
 
 def report_of(context: Context, name: str) -> StageReport:

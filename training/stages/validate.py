@@ -1,4 +1,4 @@
-"""The stage `validate`: the rows keep the schema contract, or the pipeline stops, or they go to quarantine."""
+"""The stage `validate`: rows that break the schema contract stop the pipeline, or go to quarantine."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from training.reading import place_of
 from training.records import StageReport
 from training.stages.folders import CLEANED, QUARANTINE, VALIDATED, new_folder
 from training.stages.ingest import raw_files
-from training.stages.stage import Context, count, report_of, run_stage, settings, sql
+from training.stages.stage import Context, Counts, count, report_of, run_stage, settings, sql
 from training.storage import name_of_file
 
 _EXAMPLES = 3
@@ -103,7 +103,7 @@ def _is_number(value: str) -> bool:
     return value.replace(".", "").lstrip("+-").isdigit()
 
 
-def _check_classes(context: Context, counts: dict[tuple[str | None, ...], int]) -> None:
+def _check_classes(context: Context, counts: Counts) -> None:
     name = name_of_file(context.data.path)
     found = [label for label in LABELS if ("data", label) in counts]
     if not found:
