@@ -19,9 +19,7 @@ Left = Callable[..., list[Row]]
 GOOD, BAD = ("so good", "positive"), ("so bad", "negative")
 
 
-def test_each_reason_is_counted(
-    write: Write, run_stages: Run, left: Left
-) -> None:
+def test_each_reason_is_counted(write: Write, run_stages: Run, left: Left) -> None:
     rows = [
         GOOD,
         BAD,
@@ -45,18 +43,14 @@ def test_each_reason_is_counted(
     }
 
 
-def test_words_that_look_like_null_are_texts_unless_they_are_named(
-    write: Write, run_stages: Run
-) -> None:
+def test_words_that_look_like_null_are_texts_unless_they_are_named(write: Write, run_stages: Run) -> None:
     path = write([("null", "neutral"), ("nan", "neutral"), ("NA", "neutral")])
     assert run_stages("clean", path).kept == {"data": 3}
     report = run_stages("clean", path, clean={"null_words": ["nan", "NA"]})
     assert report.dropped["data"] == {"null text": 2}
 
 
-def test_neutral_rows_go_by_setting(
-    write: Write, run_stages: Run, left: Left
-) -> None:
+def test_neutral_rows_go_by_setting(write: Write, run_stages: Run, left: Left) -> None:
     path = write([GOOD, BAD, ("it is a table", "neutral")])
     report = run_stages("clean", path, clean={"neutral": "drop"})
     assert report.dropped["data"] == {"neutral": 1}
@@ -89,20 +83,16 @@ def test_labels_that_contradict_are_settled_by_setting(
 ) -> None:
     report = run_stages("clean", write(DISPUTED), clean=options)
     assert left("silver/cleaned", "text", "label") == kept
-    assert report.dropped["data"]["conflicting labels"] == conflicting: int
+    assert report.dropped["data"]["conflicting labels"] == conflicting
 
 
-def test_a_test_file_is_cleaned_by_itself(
-    write: Write, run_stages: Run
-) -> None:
+def test_a_test_file_is_cleaned_by_itself(write: Write, run_stages: Run) -> None:
     test = write([GOOD, ("so bad", "positive")], name="test.csv")
     report = run_stages("clean", write([GOOD, BAD]), test=test)
     assert report.kept == {"data": 2, "test": 2}
 
 
-def test_a_rating_stays_where_all_copies_agree(
-    write: Write, run_stages: Run, left: Left
-) -> None:
+def test_a_rating_stays_where_all_copies_agree(write: Write, run_stages: Run, left: Left) -> None:
     rows = [("a", "positive", "5"), ("a", "positive", "5"), ("b", "positive", "5"), ("b", "positive", "1")]
     path = write(rows, header=("text", "label", "stars"))
     run_stages("clean", path, columns={"rating": "stars"})

@@ -19,7 +19,7 @@ def flags(write: Write, run_stages: Run, left: Left, *row: str, **options: objec
     path = write([*USUAL, row], header=("text", "label", "stars"))
     run_stages("flag", path, columns={"rating": "stars"}, flag=options)
     ((_, found),) = [pair for pair in left("silver/flagged", "text", "flags") if pair[0] == row[0]]
-    return found
+    return str(found)
 
 
 @pytest.mark.parametrize(
