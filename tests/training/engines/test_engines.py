@@ -25,7 +25,7 @@ pytestmark = [
 ODD = [
     "caf\u00e9",
     "cafe\u0301 ",
-    "\u0130stanbul, STRASSE stra\u00dfe",
+    '"\u0130stanbul, STRASSE stra\u00dfe"',
     "NaN",
     "null",
     '"so ""good"""',
