@@ -8,6 +8,7 @@ without a word.
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -22,6 +23,7 @@ FIELDS = ("text", "label", "rating")
 Columns = Mapping[str, str]  # field to the name of its column in the file
 Batch = tuple[Sequence[int], list[list[str | None]]]
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _FIELD_LIMIT = 10_000_000  # characters; csv's own limit of 131,072 would refuse a long article
 _BATCH_ROWS = 20_000
 
@@ -151,7 +153,7 @@ def _word(location: str, columns: Columns, field: str, value: object, place: int
     if value is None or value == "" or value != value:
         return None
     if isinstance(value, str):
-        return value
+        return _SURROGATE.sub("\ufffd", value)  # JSON can spell half a character
     if field == "text" or isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(
             f"{location}: the column {columns[field]} holds {type(value).__name__}, not text (row {place})"

@@ -39,7 +39,7 @@ def files_at(location: str, endings: tuple[str, ...]) -> list[str]:
         info = system.get_file_info(path)
         if info.type == fs.FileType.NotFound:
             raise InputError(f"{location}: no such file")
-        if info.type == fs.FileType.File:
+        if info.type != fs.FileType.Directory:
             return [location]
         found = [file.base_name for file in system.get_file_info(fs.FileSelector(path)) if file.is_file]
     except (OSError, pa.ArrowException) as error:

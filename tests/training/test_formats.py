@@ -68,6 +68,11 @@ def test_ratings_come_from_every_kind_of_file_as_words(tmp_path: Path) -> None:
     assert {row["label"] for row in found} == {None}
 
 
+def test_half_a_character_in_json_is_replaced(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"text": "so \\ud83d good", "label": "positive"}\n')
+    assert rows(path) == [("so \ufffd good", "positive")]
+
+
 def test_more_rows_than_one_batch_holds(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "text,label\n" + "".join(f"{n},neutral\n" for n in range(45_000)))
     found = read(path)

@@ -1,6 +1,8 @@
 """All stages in one go, on good data and under bad conditions."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +84,21 @@ def test_a_disk_that_fills_leaves_no_half_and_says_so(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in target.rglob("*.parquet") if path.is_file()} == before
     assert not [path for path in target.iterdir() if path.name.startswith(".")]
     assert run(large, target).returncode == 0
+
+
+def test_an_interrupted_run_leaves_no_half(tmp_path: Path) -> None:
+    """The raw file is a pipe, so that the run is interrupted while it reads and nowhere else."""
+    pipe, target = tmp_path / "reviews.csv", tmp_path / "data"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-c", RUN, str(pipe), str(target), "0"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        with pipe.open("w") as file:
+            file.write("text,label\nso good,positive\n")
+            file.flush()
+            process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert list(target.rglob("*")) == []
 
 
 @pytest.mark.parametrize("name", ["ingest", "clean", "validate", "flag", "split"])

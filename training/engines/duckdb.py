@@ -12,9 +12,10 @@ from duckdb.func import ARROW, SPECIAL
 from duckdb.sqltypes import BIGINT, VARCHAR
 
 from training.engines.functions import FUNCTIONS
-from training.errors import InputError, TrainingError
+from training.errors import TrainingError
 from training.reading import SCHEMA, RawFile, read_batches
 
+_MAX_THREADS = 8  # the functions in Python share one interpreter; more threads would only take memory
 _MEMORY_PER_THREAD_MB = 256
 _ROW_GROUP = 50_000  # rows that a writing thread holds at a time
 _TYPES = {"string": VARCHAR, "int64": BIGINT}
@@ -23,7 +24,8 @@ _TYPES = {"string": VARCHAR, "int64": BIGINT}
 @contextmanager
 def open_duckdb(scratch: Path) -> Iterator["DuckDB"]:
     """Open a database in memory that spills into `scratch`, and close it afterwards."""
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = min(cpus, _MAX_THREADS)
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(threads),
         "memory_limit": f"{_MEMORY_PER_THREAD_MB * threads}MB",
@@ -53,7 +55,7 @@ class DuckDB:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._refused: InputError | None = None
+        self._failure: BaseException | None = None
 
     def read(self, view: str, files: Sequence[RawFile]) -> None:
         """See `Engine`."""
@@ -95,8 +97,8 @@ class DuckDB:
         try:
             return self._connection.execute(statement)
         except duckdb.Error as error:
-            if self._refused is not None:  # DuckDB tells only that its source failed
-                raise self._refused from None
+            if self._failure is not None:  # DuckDB tells only that its source failed
+                raise self._failure from None
             told = " ".join(str(error).split())
             if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
                 told += ". If the disk is full, free some space and run this again: nothing half is left"
@@ -106,8 +108,8 @@ class DuckDB:
         try:
             for file in files:
                 yield from read_batches(file)
-        except InputError as error:
-            self._refused = error
+        except BaseException as error:
+            self._failure = error
             raise
 
 

@@ -7,8 +7,9 @@ WITH once AS (
         label,
         min(row_id) AS row_id,
         count(*) AS copies,
-        -- A rating only where all copies have the same one.
-        CASE WHEN min(rating) = max(rating) THEN min(rating) END AS rating,
+        -- What is no rating is for `validate` to show, in whichever copy it stands.
+        min(CASE WHEN stars IS NULL THEN rating END) AS bad_rating,
+        -- Stars only where all copies have the same.
         CASE WHEN min(stars) = max(stars) THEN min(stars) END AS stars
     FROM normalised
     WHERE dropped IS NULL
@@ -27,7 +28,7 @@ SELECT
     once.text,
     once.key,
     once.label,
-    once.rating,
+    once.bad_rating,
     once.stars,
     once.copies
 FROM once

@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from training.engines import Engine, open_engine
 from training.params import Data, read_params, section
 from training.records import StageReport
 from training.report import open_console, print_stage
-from training.stages.folders import DATA, REPORTS
+from training.stages.folders import DATA, REPORTS, new_scratch
 
 _TYPES = {str: "string", bool: "bool", int: "int64", float: "float64"}
 
@@ -66,11 +65,8 @@ def perform(stage: Stage, context: Context) -> StageReport:
 @contextmanager
 def open_context(data: Data, root: Path) -> Iterator[Context]:
     """Start the engine for the data below `root`."""
-    root.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".scratch-", dir=root) as name:
-        scratch = Path(name)
-        with open_engine(data.engine, scratch) as engine:
-            yield Context(engine, data, root, scratch)
+    with new_scratch(root) as scratch, open_engine(data.engine, scratch) as engine:
+        yield Context(engine, data, root, scratch)
 
 
 def run_stage(stage: Stage) -> None:

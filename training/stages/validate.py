@@ -29,7 +29,10 @@ def validate(context: Context) -> StageReport:
     if broken and options.violations == "stop":
         raise InputError(_complaint(context))
     with new_folder(context.root / VALIDATED) as folder:
-        engine.write("SELECT * FROM judged WHERE violates IS NULL", folder)
+        engine.write(
+            "SELECT origin, row_id, text, key, label, stars, copies FROM judged WHERE violates IS NULL",
+            folder,
+        )
         engine.open("validated", folder)
         labels = count(context, "validated", "origin", "label")
         _check_classes(context, labels)
@@ -64,14 +67,14 @@ def _complaint(context: Context) -> str:
     for row in found:
         field, rows = row["violates"], row["row_count"]
         examples = context.engine.rows(
-            f"SELECT row_id, {field} AS value FROM judged WHERE violates = '{field}' "  # noqa: S608 - our own names
+            f"SELECT row_id, found FROM judged WHERE violates = '{field}' "  # noqa: S608 - our own names
             f"ORDER BY row_id LIMIT {_EXAMPLES}"
         )
         places = ", ".join(_place(files, example) for example in examples)
         complaints.append(
             f"column {_column(context, field)} must be {_rule(context, field)}: {rows} rows are not, {places}"
         )
-        if field == "label" and any(_is_number(example["value"]) for example in examples):
+        if field == "label" and any(_is_number(example["found"]) for example in examples):
             complaints.append(
                 "numbers are no labels, as data sets number their classes differently; ratings are "
                 "named by data.columns.rating"
@@ -84,7 +87,7 @@ def _complaint(context: Context) -> str:
 
 def _place(files: dict[int, str], example: dict[str, Any]) -> str:
     number, place = place_of(example["row_id"])
-    return f"{files[number]}:{place} {example['value'][:_SHOWN]!r}"
+    return f"{files[number]}:{place} {example['found'][:_SHOWN]!r}"
 
 
 def _column(context: Context, field: str) -> str:

@@ -46,8 +46,9 @@ RATINGS = ("1", "2.0", "3", " 4", "5", "", "Kettle", "NaN")
 def write(path: Path, count: int) -> Path:
     lines = ["text,label,stars"]
     for number in range(count):
-        label = ("negative", "Positive", "neu", "pos ")[number % 4]
-        lines.append(f"review number {number // 2 * 2},{label},{RATINGS[number % len(RATINGS)]}")
+        said = number // 2  # each text twice, some with another label the second time
+        label = "neg" if number % 15 == 1 else ("negative", "Positive", "neu", "pos ")[said % 4]
+        lines.append(f"review number {said},{label},{RATINGS[number % len(RATINGS)]}")
     lines += [f"{text},{label},5" for text in ODD for label in ("negative", "positive", "positive")]
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -52,7 +52,7 @@ def test_in_quarantine_rows_are_counted_and_kept(write: Write, run_stages: Run, 
     report = run_stages("validate", path, **STARS, validate={"violations": "quarantine"})
     assert report.dropped["data"] == {"quarantine: rating": 2}
     assert report.counts["data"] == {"negative": 1, "positive": 1}
-    assert left("quarantine", "text", "rating", "violates") == [
+    assert left("quarantine", "text", "found", "violates") == [
         ("off", "0", "rating"),
         ("shifted", "Kettle", "rating"),
     ]
@@ -86,3 +86,9 @@ def test_a_test_file_without_rows_is_refused(write: Write, run_stages: Run, left
     test = write([("", "positive")], name="test.csv")
     with pytest.raises(InputError, match=r"test\.csv: no row is left to test on"):
         run_stages("validate", write([GOOD, BAD]), test=test)
+
+
+def test_a_bad_rating_is_not_hidden_by_a_good_copy(write: Write, run_stages: Run) -> None:
+    rows = [(*GOOD, "5"), (*BAD, "1"), (*BAD, "Kettle")]
+    with pytest.raises(InputError, match=r"column stars must be .* 1 rows are not, reviews\.csv:3 'Kettle'"):
+        run_stages("validate", write(rows, header=("text", "label", "stars")), columns={"rating": "stars"})
