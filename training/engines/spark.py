@@ -23,6 +23,7 @@ from training.reading import RawFile, read_batches
 
 _TYPES = {"string": "string", "int64": "bigint"}
 _RAW = "origin string, row_id bigint, text string, label string, rating string"
+_ROW_GROUP_BYTES = 16 * 2**20  # the least that one task reads, so that one file keeps several busy
 _INPUT_ERROR = re.compile(r"^training\.errors\.InputError: (.*)$", re.MULTILINE)
 
 # Where no cluster is configured. The driver talks to itself alone, so it listens to nobody else.
@@ -32,6 +33,7 @@ _LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.memory": "2g",
     "spark.sql.shuffle.partitions": "16",
+    "spark.sql.files.maxPartitionBytes": str(_ROW_GROUP_BYTES),
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
@@ -94,7 +96,7 @@ class Spark:
         """See `Engine`."""
         try:
             writer = self._session.sql(query).write.mode("append").option("compression", "zstd")
-            writer.parquet(str(folder.absolute()))
+            writer.option("parquet.block.size", _ROW_GROUP_BYTES).parquet(str(folder.absolute()))
         except (PySparkException, Py4JError) as error:
             _explain(error)
 
