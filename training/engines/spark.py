@@ -96,6 +96,7 @@ class Spark:
         """See `Engine`."""
         try:
             writer = self._session.sql(query).write.mode("append").option("compression", "zstd")
+            writer = writer.option("parquet.compression.codec.zstd.level", "1")
             writer.option("parquet.block.size", _ROW_GROUP_BYTES).parquet(str(folder.absolute()))
         except (PySparkException, Py4JError) as error:
             _explain(error)

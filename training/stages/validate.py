@@ -1,5 +1,7 @@
 """The stage `validate`: rows that break the schema contract stop the pipeline, or go to quarantine."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from bento.package import LABELS
@@ -8,7 +10,7 @@ from training.reading import place_of
 from training.records import StageReport
 from training.stages.folders import CLEANED, QUARANTINE, VALIDATED, new_folder
 from training.stages.ingest import raw_files
-from training.stages.stage import Context, Counts, count, report_of, run_stage, settings, sql
+from training.stages.stage import Context, count, report_of, run_stage, settings, sql
 from training.storage import name_of_file
 
 _EXAMPLES = 3
@@ -25,20 +27,22 @@ def validate(context: Context) -> StageReport:
     engine.open("cleaned", context.root / CLEANED)
     settings(context, max_chars=options.max_chars)
     engine.define("judged", sql("validate"))
-    broken = count(context, "judged", "origin", "violates", where="violates IS NOT NULL")
+    found = count(context, "judged", "origin", "violates", "label")  # once, as it reads every text
+    broken, labels = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for (origin, rule, label), rows in found.items():
+        (broken if rule else labels)[origin, rule or label] += rows
     if broken and options.violations == "stop":
         raise InputError(_complaint(context))
+    _check_classes(context, labels)
     with new_folder(context.root / VALIDATED) as folder:
         engine.write(
             "SELECT origin, row_id, text, key, label, stars, copies FROM judged WHERE violates IS NULL",
             folder,
         )
-        engine.open("validated", folder)
-        labels = count(context, "validated", "origin", "label")
-        _check_classes(context, labels)
         # Also when it is empty: what is in quarantine is of this run.
         with new_folder(context.root / QUARANTINE) as quarantine:
-            engine.write("SELECT * FROM judged WHERE violates IS NOT NULL", quarantine)
+            which = "violates IS NOT NULL" if broken else "FALSE"
+            engine.write(f"SELECT * FROM judged WHERE {which}", quarantine)  # noqa: S608
     read = report_of(context, "clean").kept
     dropped = {
         origin: {f"quarantine: {rule}": rows for (of, rule), rows in sorted(broken.items()) if of == origin}
@@ -106,7 +110,7 @@ def _is_number(value: str) -> bool:
     return value.replace(".", "").lstrip("+-").isdigit()
 
 
-def _check_classes(context: Context, counts: Counts) -> None:
+def _check_classes(context: Context, counts: Mapping[tuple[str, str], int]) -> None:
     name = name_of_file(context.data.path)
     found = [label for label in LABELS if ("data", label) in counts]
     if not found:
