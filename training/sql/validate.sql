@@ -19,5 +19,7 @@ SELECT
     stars,
     copies,
     violates,
+    -- To count by: a column of free text that was named by mistake has as many values as rows.
+    CASE WHEN violates IS NULL THEN label END AS valid_label,
     CASE violates WHEN 'rating' THEN bad_rating WHEN 'label' THEN label WHEN 'text' THEN text END AS found
 FROM judged

@@ -27,7 +27,7 @@ def validate(context: Context) -> StageReport:
     engine.open("cleaned", context.root / CLEANED)
     settings(context, max_chars=options.max_chars)
     engine.define("judged", sql("validate"))
-    found = count(context, "judged", "origin", "violates", "label")  # once, as it reads every text
+    found = count(context, "judged", "origin", "violates", "valid_label")  # once, as it reads every text
     broken, labels = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for (origin, rule, label), rows in found.items():
         (broken if rule else labels)[origin, rule or label] += rows
@@ -42,7 +42,10 @@ def validate(context: Context) -> StageReport:
         # Also when it is empty: what is in quarantine is of this run.
         with new_folder(context.root / QUARANTINE) as quarantine:
             which = "violates IS NOT NULL" if broken else "FALSE"
-            engine.write(f"SELECT * FROM judged WHERE {which}", quarantine)  # noqa: S608
+            engine.write(
+                f"SELECT origin, row_id, text, label, violates, found FROM judged WHERE {which}",  # noqa: S608
+                quarantine,
+            )
     read = report_of(context, "clean").kept
     dropped = {
         origin: {f"quarantine: {rule}": rows for (of, rule), rows in sorted(broken.items()) if of == origin}
