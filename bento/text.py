@@ -4,6 +4,7 @@ A change here changes what every model sees, so it comes with a new `NORMALISER_
 a server refuses a model package that was made with another version.
 """
 
+import hashlib
 import html
 import re
 import unicodedata
@@ -18,6 +19,7 @@ _AMPERSANDS = re.compile(r"&(?:(?:amp|#0*38(?![0-9])|#x0*26(?![0-9a-f]));?)+", r
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ASCII_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ROUNDS = 8  # of looking for what hides in what; nobody but an attacker needs more
+_ASCII_MARKS = bytes(code for code in range(128) if not chr(code).isalnum())
 _ZERO_WIDTH_JOINER = "\u200d"  # kept: it joins emoji
 _QUOTES = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201b\u02bc", "'") | dict.fromkeys("\u201c\u201d\u201e\u201f", '"')
@@ -47,6 +49,26 @@ def normalise(text: str) -> str:
     text = _SPACE.sub(" ", text)
     text = _remove_tags(text)
     return text.strip()
+
+
+def row_key(text: str) -> str:
+    """Return the key of a text's normal form: what is left without letter case, marks and spaces.
+
+    Texts that say the same in another spelling ("So good!", "so good") share a key, so a repeated remark is
+    known again wherever it stands. A text without any letter or digit is its own normal form.
+
+    Args:
+        text: Normalised.
+
+    Returns:
+        32 hexadecimal digits, as good as random: their order and either half of them place a text by chance
+        that never changes.
+    """
+    if text.isascii():
+        form = text.lower().encode().translate(None, _ASCII_MARKS)
+    else:
+        form = "".join(filter(str.isalnum, text.casefold())).encode()
+    return hashlib.sha256(form or text.encode()).hexdigest()[:32]
 
 
 def _remove_tags(text: str) -> str:

@@ -4,10 +4,11 @@ import argparse
 import importlib
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from training import registry, tracking
 from training.errors import run
-from training.params import PARAMS, Data, read_params, section
+from training.params import PARAMS, Columns, Data, read_params, section
 from training.prepare import REPORT, prepare
 from training.project import PROJECT
 from training.promote import explain
@@ -16,13 +17,20 @@ from training.register import REGISTRATION, results
 from training.report import open_console, print_comparison, print_data, print_version
 from training.workspace import make_workspace, reproduce
 
-_HELP = "labelled texts: a .csv, .csv.gz or .parquet file with columns text and label, or a folder of such"
+_HELP = "labelled texts: CSV, JSON lines (either also .gz) or Parquet, a folder of such, or an s3:// address"
+_COLUMNS = {
+    "text": "the texts",
+    "label": "the labels",
+    "rating": "ratings from 1 to 5; alone, they make the labels",
+}
 
 
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    parser.add_argument("--data", type=Path, help=f"{_HELP}; by default the embedded corpus")
-    parser.add_argument("--test", type=Path, help=f"{_HELP}, to test on; by default a part is held out")
+    parser.add_argument("--data", metavar="FILE", help=f"{_HELP}; by default the embedded corpus")
+    parser.add_argument("--test", metavar="FILE", help="such texts to test on; by default a part is held out")
+    for field, what in _COLUMNS.items():
+        parser.add_argument(f"--{field}", metavar="COLUMN", help=f"the column that holds {what}")
     parser.add_argument(
         "--reference", type=Path, metavar="OUT", help="write the models:/ reference of the version to a file"
     )
@@ -31,9 +39,12 @@ def _main() -> None:
     directory = PROJECT
     if arguments.data or arguments.test:
         data = section(read_params(directory / PARAMS), "data", Data)
-        path = arguments.data or directory / data.path
-        data = data.model_copy(update={"path": path, "test": arguments.test})
-        prepare(data)  # bad input is told in one line, before anything is made or trained
+        path = arguments.data or str(directory / data.path)
+        columns = _columns(data.columns, arguments)
+        data = data.model_copy(update={"path": path, "test": arguments.test, "columns": columns})
+        with TemporaryDirectory() as folder:
+            # Bad input is told in one line, before anything is made or trained.
+            prepare(data, Path(folder))
         directory = make_workspace(data)
 
     # MLflow takes as long to import as DVC to find that nothing changed: side by side.
@@ -56,6 +67,14 @@ def _main() -> None:
             print(f"{alias}: {registry.version_at(client, alias)}, nothing moved")
     if arguments.reference:
         arguments.reference.write_text(f"models:/{registration.name}/{registration.version}\n")
+
+
+def _columns(columns: Columns, arguments: argparse.Namespace) -> Columns:
+    """Return the columns as the command names them: one that names ratings alone has no labels."""
+    named = {field: getattr(arguments, field) for field in _COLUMNS if getattr(arguments, field)}
+    if "rating" in named and "label" not in named:
+        named["label"] = None
+    return columns.model_copy(update=named)
 
 
 def _tell(directory: Path, registration: Registration) -> None:

@@ -2,10 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from training.errors import InputError
 
@@ -22,17 +31,78 @@ OneOrMore = Annotated[
 ]
 
 
+# A path or an `s3://` address.
+Location = Annotated[str, BeforeValidator(str)]
+
+
 class Section(BaseModel):
     """Base of all sections: a misspelt key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Data(Section):
-    """The section `data`: where the labelled texts are and how much of them is held out."""
+Flag = Literal["too_short", "too_long", "repeated_characters", "mostly_non_letters", "label_against_rating"]
+FLAGS: tuple[Flag, ...] = get_args(Flag)
 
-    path: Path
-    test: Path | None = None
+
+class Columns(Section):
+    """What the columns of the raw files are called; without `label`, labels follow from ratings."""
+
+    text: str = "text"
+    label: str | None = "label"
+    rating: str | None = None
+
+    @model_validator(mode="after")
+    def _some_label(self) -> Self:
+        if self.label is None and self.rating is None:
+            raise ValueError("label or rating must name a column")
+        return self
+
+
+class Clean(Section):
+    """The section `data.clean`: which rows are of no use."""
+
+    null_words: tuple[str, ...] = ()
+    neutral: Literal["keep", "drop"] = "keep"
+    conflicts: Literal["drop", "majority"] = "drop"
+    exempt_chars: int = Field(default=0, ge=0)
+
+
+class Validate(Section):
+    """The section `data.validate`: the schema contract."""
+
+    max_chars: PositiveInt = 100_000
+    violations: Literal["stop", "quarantine"] = "stop"
+
+
+class Flagging(Section):
+    """The section `data.flag`: from where on a row is odd, and which odd rows are left out."""
+
+    min_chars: int = Field(default=3, ge=0)
+    max_chars: PositiveInt = 5_000
+    max_run: PositiveInt = 8
+    min_letter_share: float = Field(default=0.5, ge=0, le=1)
+    exclude: tuple[Flag, ...] = ()
+
+
+class Balance(Section):
+    """The section `data.balance`: how many rows of a label are trained on for one of the rarest."""
+
+    max_ratio: float | None = Field(default=None, ge=1)
+
+
+class Data(Section):
+    """The section `data`: where the labelled texts are and what becomes of them."""
+
+    path: Location
+    test: Location | None = None
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    columns: Columns = Columns()
+    clean: Clean = Clean()
+    # A model of pydantic has a method of that name.
+    validate_: Validate = Field(default=Validate(), alias="validate")
+    flag: Flagging = Flagging()
+    balance: Balance = Balance()
     validation_share: float = Field(gt=0, lt=0.5)
     test_share: float = Field(gt=0, lt=0.5)
 

@@ -59,7 +59,19 @@ class DataReport(Record):
     test: Source | None
     labels: tuple[str, ...]
     parts: dict[str, dict[str, int]]
-    train_sha256: str
+
+
+class StageReport(Record):
+    """What a data stage did, by origin (`data` and `test`): what was read is either kept or dropped.
+
+    `counts` says more about what was kept: rows by file, by label, by flag, or by part and label.
+    """
+
+    stage: str
+    read: dict[str, int]
+    kept: dict[str, int]
+    dropped: dict[str, dict[str, int]]
+    counts: dict[str, dict[str, int]] = {}
 
 
 class ClassScores(Record):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from training.records import DataReport, Registration, Result, Source
+from training.records import DataReport, Registration, Result, Source, StageReport
 
 _WIDTH_OF_A_FILE = 120
 
@@ -25,6 +25,20 @@ def print_data(console: Console, report: DataReport) -> None:
         numbers = [counts.get(label, 0) for label in report.labels]
         table.add_row(part, *map(str, [*numbers, sum(numbers)]))
     console.print(table)
+
+
+def print_stage(console: Console, report: StageReport) -> None:
+    """Print what a data stage made of the rows."""
+    for origin, read in report.read.items():
+        dropped = report.dropped[origin]
+        name = report.stage if origin == "data" else f"{report.stage} ({origin})"
+        what = f"{report.kept[origin]:,} of {read:,} rows kept" if dropped else f"{read:,} rows, none dropped"
+        console.print(f"{name}: {what}")
+        for reason, rows in dropped.items():
+            console.print(f"  - {rows:,} {reason}")
+    for name, counts in report.counts.items():
+        listed = ", ".join(f"{rows:,} {what}" for what, rows in counts.items() if rows)
+        console.print(f"  {name}: {listed or 'none'}", soft_wrap=True)
 
 
 def print_comparison(console: Console, results: Sequence[Result]) -> None:

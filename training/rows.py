@@ -1,4 +1,4 @@
-"""Rows of labelled text: as found in a file, and as models are trained on them."""
+"""Rows of labelled text, as models are trained on them."""
 
 import hashlib
 import json
@@ -9,16 +9,6 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from bento.package import LABELS
-
-
-@dataclass(frozen=True, slots=True)
-class RawRow:
-    """One row as it stands in a file; `place` counts lines of a CSV file, rows of a parquet file, from 1."""
-
-    text: str | None
-    label: str | None
-    file: str
-    place: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +38,6 @@ class Rows:
 
     @classmethod
     def read(cls, path: Path) -> "Rows":
-        """Read what `write` wrote."""
-        table = pq.read_table(path)
+        """Read what `write` wrote, or a folder that a data stage left, in order."""
+        table = pq.read_table(path, columns=["text", "label"])
         return cls(table["text"].to_pylist(), table["label"].to_pylist())

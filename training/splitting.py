@@ -1,74 +1,64 @@
-"""Which part a text belongs to: decided by the text alone, so that new rows never move old ones."""
+"""How rows are shared out by their keys: thresholds, quotas, and what is too little."""
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
+from bento.package import LABELS
 from training.errors import InputError
-from training.rows import Rows
 
-PARTS = ("train", "validation", "test")
+NAMES = ("train", "validation", "test")
 MIN_ROWS = 30  # of each label; below, a part is likely to get none
 
 _MIN_IN_PART = {"train": 5, "validation": 1, "test": 1}
+_DIGITS = 16  # half a key
 
 
-def part_of(text: str, shares: Mapping[str, float]) -> str:
-    """Return the part a text belongs to.
+def bound(share: float) -> str:
+    """Return the hexadecimal digits below which half a key falls in this share of all cases.
 
-    Texts that differ in letter case, spacing or punctuation alone belong to the same part, so a repeated
-    remark does not leak. Nothing is done about likeness beyond that: of two sentences that mirror one another
-    ("so good", "so bad") one may be learnt from and the other held out, which makes held-out scores on such
-    data a little kinder than life.
-
-    Args:
-        text: Normalised.
-        shares: How much `validation` and `test` get, each from 0 to 1; `train` gets the rest.
+    Both are compared as words, which every engine does alike; a key's half as a number is beyond most.
     """
-    key = "".join(filter(str.isalnum, text.casefold())) or text
-    position = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64
-    for part in ("test", "validation"):
-        share = shares.get(part, 0.0)
-        if position < share:
-            return part
-        position -= share
-    return "train"
+    place = round(share * 16**_DIGITS)
+    return "g" if place >= 16**_DIGITS else f"{place:0{_DIGITS}x}"  # "g": above all
 
 
-def split(rows: Rows, shares: Mapping[str, float], *, name: str) -> dict[str, Rows]:
-    """Split rows into parts; of every label about the same share, as a text's place is as good as random.
+def quotas(rows: Mapping[str, int], max_ratio: float | None) -> dict[str, str]:
+    """Return the bound of each label that leaves at most about `max_ratio` rows of it for one of the rarest.
+
+    The number that is left is met by chance, within a per cent or so of thousands: whether a row lies below a
+    bound is told of each row alone, anywhere, without sorting.
 
     Args:
-        rows: Cleaned rows.
-        shares: As for `part_of`; a part with no share is left out.
-        name: What the message calls the data.
+        rows: How many rows of each label there are; a label that is missing is left whole.
+        max_ratio: None leaves all whole.
+    """
+    if max_ratio is None or not rows:
+        return {label: bound(1.0) for label in LABELS}
+    most = max_ratio * min(rows.values())
+    return {label: bound(min(1.0, most / rows[label]) if label in rows else 1.0) for label in LABELS}
 
-    Returns:
-        The rows of each part, in the order they came.
+
+def check_counts(parts: Mapping[str, Mapping[str, int]], name: str) -> None:
+    """Refuse parts that a model cannot be trained or chosen on.
+
+    Args:
+        parts: The number of rows of each label, by part.
+        name: What the message calls the data.
 
     Raises:
         InputError: There are too few rows of a label; the message says how many are needed.
     """
-    parts = {part: Rows([], []) for part in PARTS if part == "train" or shares.get(part)}
-    for text, label in zip(rows.texts, rows.labels, strict=True):
-        part = parts[part_of(text, shares)]
-        part.texts.append(text)
-        part.labels.append(label)
-    _check_counts(rows, parts.items(), name)
-    return parts
-
-
-def _check_counts(rows: Rows, parts: Iterable[tuple[str, Rows]], name: str) -> None:
-    short = [f"{label} has {count}" for label, count in rows.count().items() if count < MIN_ROWS]
+    labels = [label for label in LABELS if any(counts.get(label) for counts in parts.values())]
+    totals = {label: sum(counts.get(label, 0) for counts in parts.values()) for label in labels}
+    short = [f"{label} has {count}" for label, count in totals.items() if count < MIN_ROWS]
     if short:
         raise InputError(
             f"{name}: too few rows to split: at least {MIN_ROWS} of each label are needed, "
             f"{', '.join(short)} (duplicates do not count)"
         )
-    for part, content in parts:
-        counts = content.count()
-        for label in rows.count():
+    for part, counts in parts.items():
+        for label in labels:
             if counts.get(label, 0) < _MIN_IN_PART[part]:
                 raise InputError(
-                    f"{name}: of {rows.count()[label]} {label} rows {counts.get(label, 0)} fall into {part}, "
+                    f"{name}: of {totals[label]} {label} rows {counts.get(label, 0)} fall into {part}, "
                     f"at least {_MIN_IN_PART[part]} must; add rows of this label (100 are always enough)"
                 )

@@ -14,7 +14,7 @@ from training.prepare import DATA, REPORT
 from training.project import git_commit
 from training.records import ARTIFACTS, DataReport, Result
 from training.rows import Rows
-from training.splitting import PARTS
+from training.splitting import NAMES
 
 
 def train(name: str) -> Result:
@@ -28,7 +28,7 @@ def train(name: str) -> Result:
     family = families.load(name)
     params = section(read_params(), f"train.{name}", family.Params)
     report = DataReport.load(REPORT)
-    parts = {part: Rows.read(DATA / f"{part}.parquet") for part in PARTS}
+    parts = {part: Rows.read(DATA / f"{part}.parquet") for part in NAMES}
     labels = cast("tuple[Label, ...]", report.labels)
     commit = git_commit()
     folder = ARTIFACTS / name

@@ -15,10 +15,10 @@ from pathlib import Path
 import yaml
 
 from training.errors import TrainingError
-from training.params import PARAMS, Data, read_params
-from training.prepare import name_of
+from training.formats import ENDINGS
+from training.params import PARAMS, Columns, Data, read_params
 from training.project import PROJECT
-from training.reading import files_of
+from training.storage import absolute, data_name, files_at, open_file
 from training.tracking import tracking_uri
 
 _DVC_CONFIG = (PROJECT / ".dvc" / "config", Path(".dvc") / "config")
@@ -35,12 +35,13 @@ def make_workspace(data: Data) -> Path:
     """
     params = read_params(PROJECT / PARAMS)
     params["project"] = str(PROJECT)
-    params["data"] |= {"path": str(data.path.resolve())}
-    params["data"].pop("test", None)
-    if data.test is not None:
-        params["data"]["test"] = str(data.test.resolve())
+    params["data"] |= {
+        "path": absolute(data.path),
+        "test": absolute(data.test) if data.test else None,
+        "columns": data.columns.model_dump(),
+    }
     # Letters that mean something to YAML templates or shells stay out of the name.
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", name_of(data.path))[:40].strip("-") or "data"
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", data_name(data.path))[:40].strip("-") or "data"
     directory = PROJECT / ".valence" / "datasets" / f"{name}-{_hash(data)[:12]}"
     source, target = _DVC_CONFIG
     for path, content in (
@@ -80,7 +81,10 @@ def reproduce(directory: Path, *, force: bool = False) -> None:
 def _hash(data: Data) -> str:
     digest = hashlib.sha256()
     for source in filter(None, (data.path, data.test)):
-        for file in files_of(source):
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+        for file in files_at(source, ENDINGS):
+            with open_file(file) as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())  # type: ignore[arg-type]
         digest.update(b"|")
+    if data.columns != Columns():
+        digest.update(data.columns.model_dump_json().encode())
     return digest.hexdigest()

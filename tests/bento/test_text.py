@@ -1,5 +1,6 @@
 """What the models read of a text."""
 
+import hashlib
 import sys
 from collections.abc import Callable
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bento.text import normalise
+from bento.text import normalise, row_key
 
 # Pieces that hide one another: an entity in a tag, a tag made of entities, invisible characters in between.
 PIECES = st.sampled_from(
@@ -91,3 +92,19 @@ def test_what_hides_in_what_costs_rounds_not_squares(hide: Callable[[int], str])
         sys.setprofile(None)
     assert looks < 200
     assert normalise(once) == once
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_key_is_that_of_the_letters_and_digits(text: str) -> None:
+    """The short way for ASCII is no other than the long one."""
+    form = "".join(filter(str.isalnum, text.casefold())) or text
+    assert row_key(text) == hashlib.sha256(form.encode()).hexdigest()[:32]
+
+
+@pytest.mark.parametrize("text", ["so good", "So, GOOD!", "  so-good  "])
+def test_spellings_share_a_key(text: str) -> None:
+    assert row_key(text) == row_key("so good")
+
+
+def test_texts_without_letters_have_keys_of_their_own() -> None:
+    assert len({row_key(text) for text in (":)", ":(", "!", "")}) == 4

@@ -1,62 +1,110 @@
-"""From files to clean parts and a report."""
+"""All stages in one go, on good data and under bad conditions."""
 
-import csv
+import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from training.errors import InputError
 from training.params import Data
-from training.prepare import name_of, prepare
+from training.prepare import prepare
+from training.records import DataReport
+from training.stages import folders
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = """
+import resource, signal, sys
+from pathlib import Path
+from training.errors import run
+from training.params import Data
+from training.prepare import prepare
+limit = int(sys.argv[3])
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+data = Data(path=sys.argv[1], validation_share=0.1, test_share=0.1)
+run(lambda: prepare(data, Path(sys.argv[2])))
+"""
 
 
-def write(path: Path, rows: list[tuple[str, str]]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("text", "label"), *rows])
-    return path
+def write(path: Path, rows: int) -> str:
+    lines = (f"text number {number},{('negative', 'positive')[number % 2]}\n" for number in range(rows))
+    path.write_text("text,label\n" + "".join(lines))
+    return str(path)
 
 
-def labelled(count: int, prefix: str = "") -> list[tuple[str, str]]:
-    return [(f"{prefix} text {number}", ("negative", "positive")[number % 2]) for number in range(count)]
-
-
-def settings(path: Path, test: Path | None = None) -> Data:
-    return Data(path=path, test=test, validation_share=0.1, test_share=0.1)
-
-
-def test_a_part_is_held_out_for_testing(tmp_path: Path) -> None:
-    parts, report = prepare(settings(write(tmp_path / "reviews.csv", labelled(400))))
-    assert sum(map(len, parts.values())) == 400
-    assert set(parts) == {"train", "validation", "test"}
-    assert report.data.name == "reviews"
+def test_the_summary_adds_up_over_all_stages(tmp_path: Path) -> None:
+    path = write(tmp_path / "reviews.csv", 400)
+    with Path(path).open("a") as file:
+        file.write("text number 1,positive\n,positive\nboth,positive\nboth,negative\n!!!!,positive\n")
+    test = tmp_path / "test.csv"
+    test.write_text("text,label\nText Number 2!,negative\nfine,positive\n")
+    data = Data.model_validate(
+        {
+            "path": path,
+            "test": str(test),
+            "flag": {"exclude": ["mostly_non_letters"]},
+            "validation_share": 0.1,
+            "test_share": 0.1,
+        }
+    )
+    reports, report = prepare(data, tmp_path / "data")
+    assert [stage.stage for stage in reports] == ["ingest", "clean", "validate", "flag", "split"]
+    assert report.data.dropped == {
+        "also in the test data": 1,
+        "conflicting labels": 2,
+        "duplicate": 1,
+        "excluded: mostly_non_letters": 1,
+        "null text": 1,
+    }
+    assert report.data.read == report.data.kept + sum(report.data.dropped.values()) == 405
     assert report.labels == ("negative", "positive")
-    assert report.train_sha256 == parts["train"].sha256()
+    assert report.parts["test"] == {"negative": 1, "positive": 1}
+    assert DataReport.load(tmp_path / "data" / folders.PARTS / "report.json") == report
 
 
-def test_a_test_file_is_the_test_part_and_never_learnt_from(tmp_path: Path) -> None:
-    shared = labelled(10, "shared")
-    data = write(tmp_path / "train.csv", labelled(400) + shared)
-    test = write(tmp_path / "test.csv", shared)
-    parts, report = prepare(settings(data, test))
-    assert sorted(parts["test"].texts) == sorted(text for text, _ in shared)
-    learnt = set(parts["train"].texts) | set(parts["validation"].texts)
-    assert not learnt & set(parts["test"].texts)
-    assert report.data.dropped == {"also in the test data": 10}
+def run(source: str, target: Path, limit: int = 0) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", RUN, source, str(target), str(limit)], cwd=ROOT, capture_output=True, text=True
+    )
 
 
-def test_the_same_file_twice_is_refused(tmp_path: Path) -> None:
-    data = write(tmp_path / "train.csv", labelled(400))
-    with pytest.raises(InputError, match="name two different files"):
-        prepare(settings(data, data))
+def test_a_disk_that_fills_leaves_no_half_and_says_so(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk: writing fails in the same places."""
+    target = tmp_path / "data"
+    small, large = write(tmp_path / "small.csv", 400), write(tmp_path / "large.csv", 60_000)
+    assert run(small, target).returncode == 0
+    before = {path: path.read_bytes() for path in target.rglob("*.parquet") if path.is_file()}
+    done = run(large, target, limit=20_000)
+    assert done.returncode == 1, done.stderr
+    assert "free some space" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert {path: path.read_bytes() for path in target.rglob("*.parquet") if path.is_file()} == before
+    assert not [path for path in target.iterdir() if path.name.startswith(".")]
+    assert run(large, target).returncode == 0
 
 
-def test_a_test_label_that_was_never_learnt_is_refused(tmp_path: Path) -> None:
-    data = write(tmp_path / "train.csv", labelled(400))
-    test = write(tmp_path / "test.csv", [*labelled(4, "other"), ("so so", "neutral")])
-    with pytest.raises(InputError, match="has rows labelled neutral"):
-        prepare(settings(data, test))
+def test_an_interrupted_run_leaves_no_half(tmp_path: Path) -> None:
+    """The raw file is a pipe, so that the run is interrupted while it reads and nowhere else."""
+    pipe, target = tmp_path / "reviews.csv", tmp_path / "data"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-c", RUN, str(pipe), str(target), "0"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        with pipe.open("w") as file:
+            file.write("text,label\nso good,positive\n")
+            file.flush()
+            process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert list(target.rglob("*")) == []
 
 
-@pytest.mark.parametrize(("path", "name"), [("a/reviews.csv.gz", "reviews"), ("corpus", "corpus")])
-def test_a_data_set_is_called_by_its_file(path: str, name: str) -> None:
-    assert name_of(Path(path)) == name
+@pytest.mark.parametrize("name", ["ingest", "clean", "validate", "flag", "split"])
+def test_each_stage_leaves_its_report(tmp_path: Path, name: str) -> None:
+    prepare(
+        Data(path=write(tmp_path / "a.csv", 400), validation_share=0.1, test_share=0.1), tmp_path / "data"
+    )
+    report = json.loads((tmp_path / "data" / "reports" / f"{name}.json").read_text())
+    assert report["read"] == {"data": 400}

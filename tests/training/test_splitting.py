@@ -1,56 +1,40 @@
-"""A text's part follows from the text alone."""
+"""Thresholds on keys and quotas, before any SQL."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bento.text import row_key
 from training.errors import InputError
-from training.rows import Rows
-from training.splitting import MIN_ROWS, part_of, split
+from training.splitting import bound, check_counts, quotas
 
-SHARES = {"validation": 0.1, "test": 0.1}
-
-
-def make_rows(count: int, labels: tuple[str, ...] = ("negative", "positive")) -> Rows:
-    return Rows(
-        [f"text {number}" for number in range(count)],
-        [labels[number % len(labels)] for number in range(count)],
-    )
+SHARE = st.floats(0, 1)
 
 
-def test_shares_hold_within_a_point() -> None:
-    rows = make_rows(10_000)
-    for label in ("negative", "positive"):
-        for part, share in {"train": 0.8, **SHARES}.items():
-            found = split(rows, SHARES, name="data")[part].count()[label]
-            assert abs(found / 5000 - share) < 0.01
+@given(SHARE, SHARE)
+def test_a_larger_share_has_a_higher_bound(one: float, other: float) -> None:
+    assert (bound(one) <= bound(other)) == (one <= other) or bound(one) == bound(other)
 
 
-@given(st.integers(200, 400), st.integers(1, 200))
-def test_new_rows_never_move_old_ones(before: int, added: int) -> None:
-    few, many = (split(make_rows(count), SHARES, name="data") for count in (before, before + added))
-    assert all(set(few[part].texts) <= set(many[part].texts) for part in few)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_bound_takes_its_share_of_keys(share: float) -> None:
+    keys = [row_key(f"text {number}") for number in range(20_000)]
+    assert sum(key < bound(share) for key in keys) / 20_000 == pytest.approx(share, abs=0.01)
+    assert sum(key[16:] < bound(share) for key in keys) / 20_000 == pytest.approx(share, abs=0.01)
 
 
-def test_every_row_lands_in_exactly_one_part() -> None:
-    rows = make_rows(500)
-    parts = split(rows, SHARES, name="data")
-    together = [pair for part in parts.values() for pair in zip(part.texts, part.labels, strict=True)]
-    assert sorted(together) == sorted(zip(rows.texts, rows.labels, strict=True))
+@given(st.text(alphabet="0123456789abcdef", min_size=16, max_size=32))
+def test_all_and_nothing(key: str) -> None:
+    assert key < bound(1.0)
+    assert not key < bound(0.0)
 
 
-@given(st.text(min_size=1))
-def test_a_repeated_remark_does_not_leak(text: str) -> None:
-    """Unless folding changes it further, letter case and punctuation do not matter."""
-    spelt = f"  {text}!  "
-    if "".join(filter(str.isalnum, text.casefold())):
-        assert part_of(text, SHARES) == part_of(spelt, SHARES)
+def test_quotas_leave_the_rarest_whole() -> None:
+    found = quotas({"negative": 100, "positive": 1000}, 2.0)
+    assert found == {"negative": bound(1.0), "neutral": bound(1.0), "positive": bound(0.2)}
+    assert set(quotas({"negative": 1, "positive": 9}, None).values()) == {bound(1.0)}
 
 
-def test_without_a_test_share_there_is_no_such_part() -> None:
-    assert set(split(make_rows(400), {"validation": 0.1}, name="data")) == {"train", "validation"}
-
-
-def test_too_few_rows_say_how_many_are_needed() -> None:
-    with pytest.raises(InputError, match=rf"at least {MIN_ROWS} of each label are needed, negative has 5"):
-        split(make_rows(10), SHARES, name="data")
+def test_a_part_without_a_label_is_refused() -> None:
+    with pytest.raises(InputError, match="of 40 positive rows 0 fall into test, at least 1 must"):
+        check_counts({"train": {"negative": 40, "positive": 40}, "test": {"negative": 5}}, "reviews")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from training import workspace
-from training.params import Data
+from training.params import Columns, Data
 from training.workspace import make_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,8 +25,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "project"
 
 
-def data(path: Path, test: Path | None = None) -> Data:
-    return Data(path=path, test=test, validation_share=0.1, test_share=0.1)
+def data(path: Path, test: Path | None = None, **columns: str | None) -> Data:
+    return Data(
+        path=str(path),
+        test=str(test) if test else None,
+        columns=Columns(**columns),
+        validation_share=0.1,
+        test_share=0.1,
+    )
 
 
 def write(path: Path, content: str = "text,label\n") -> Path:
@@ -48,6 +54,14 @@ def test_a_test_file_makes_it_another(project: Path, tmp_path: Path) -> None:
     assert make_workspace(data(reviews, test)) != make_workspace(data(reviews))
 
 
+def test_other_columns_make_it_another(project: Path, tmp_path: Path) -> None:
+    reviews = write(tmp_path / "reviews.csv")
+    directory = make_workspace(data(reviews, label=None, rating="stars"))
+    assert directory != make_workspace(data(reviews))
+    params = yaml.safe_load((directory / "params.yaml").read_text())
+    assert params["data"]["columns"] == {"text": "text", "label": None, "rating": "stars"}
+
+
 def test_names_are_safe_whatever_the_file_is_called(project: Path, tmp_path: Path) -> None:
     odd = write(tmp_path / "my ${reviews}; rm -rf é.csv")
     assert re.fullmatch(r"my-[A-Za-z0-9_-]+-[0-9a-f]{12}", make_workspace(data(odd)).name)
@@ -67,7 +81,7 @@ def test_it_holds_the_parameters_with_the_data_in_their_place(project: Path, tmp
     [
         ("", "the file is empty"),
         ("review,label\nx,positive\n", "no column text"),
-        ("text,label\nx,great\n", "unknown labels 'great'"),
+        ("text,label\nx,great\n", "reviews.csv:2 'great'"),
         ("text,label\nx,positive\n", "all 1 rows are positive"),
         ("text,label\nx,positive\ny,negative\n", "at least 30 of each label are needed"),
     ],
