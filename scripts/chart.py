@@ -1,4 +1,4 @@
-"""`python -m scripts.chart`: remake what is made from the chart: its README's table, and the kustomize bases in k8s/base.
+"""`python -m scripts.chart`: remake what comes of the chart: its README's table and the bases in k8s/base.
 
 `tests/helm/test_fresh.py` compares.
 """
@@ -97,7 +97,7 @@ def _comments(text: str) -> Iterator[tuple[str, str]]:
         comment = []
 
 
-def _inline(value: Any) -> str:
+def _inline(value: object) -> str:
     shown = yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("...\n")
     return shown.strip().replace("''", '""')
 

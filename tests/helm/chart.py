@@ -1,10 +1,11 @@
-"""What the tests of the chart share: the chart rendered by a real helm, and how to find things in what comes out."""
+"""What the tests of the chart share: the chart rendered by a real helm, and how to find things in it."""
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -48,16 +49,22 @@ def run_helm(major: str, *arguments: str) -> str:
     return done.stdout
 
 
-def render(case: str = "minimal", *, major: str = "4", chart: Path = CHART, **values: object) -> list[Object]:
+def render(
+    case: str = "minimal",
+    values: Mapping[str, object] = MappingProxyType({}),
+    *,
+    major: str = "4",
+    chart: Path = CHART,
+) -> list[Object]:
     """Render the chart.
 
     Args:
         case: One of `CASES`.
+        values: Further ones, by dotted path.
         major: Of helm.
         chart: Where it lies.
-        values: Further ones by path, with `__` for each dot: `drain__serveSeconds=9`.
     """
-    sets = tuple(f"{path.replace('__', '.')}={json.dumps(value)}" for path, value in values.items())
+    sets = tuple(f"{path}={json.dumps(value)}" for path, value in values.items())
     output = _template(major, CASES[case], sets, chart)
     return [document for document in yaml.safe_load_all(output) if document]
 

@@ -33,7 +33,11 @@ def test_a_new_chart_that_changes_nothing_of_the_pods_restarts_none() -> None:
 def test_a_long_release_name_still_makes_valid_names() -> None:
     long = "a" * 53
     output = run_helm(
-        "4", "template", long, str(CHART), *(part for file in CASES["monitored"] for part in ("-f", str(file)))
+        "4",
+        "template",
+        long,
+        str(CHART),
+        *(part for file in CASES["monitored"] for part in ("-f", str(file))),
     )
     names = [line.split(":")[1].strip() for line in output.splitlines() if line.startswith("  name: ")]
     assert names
