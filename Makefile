@@ -9,7 +9,7 @@ export TORCH_INDEX
 data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train test check lock
+.PHONY: help serve train image test check lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,11 @@ serve: ## Train what changed, build the Bento and serve it (DATA=, TEST=, HOST=,
 train: ## Train and register without serving (DATA=, TEST=)
 	@$(PYTHON) scripts/bootstrap.py train
 	@PYTHONPATH=. $(VENV)/python -m training $(data)
+
+image: ## Build the image of a registered model (MODEL=, NAME=, BASE=)
+	@$(PYTHON) scripts/bootstrap.py serve
+	@$(VENV)/python scripts/image.py $(if $(MODEL),--model "$(MODEL)") $(if $(NAME),--name "$(NAME)") \
+	  $(if $(BASE),--base "$(BASE)")
 
 test: ## Run all tests, with coverage
 	@$(PYTHON) scripts/bootstrap.py dev
