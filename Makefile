@@ -22,10 +22,10 @@ train: ## Train and register without serving (DATA=, TEST=)
 	@$(PYTHON) scripts/bootstrap.py train
 	@PYTHONPATH=. $(VENV)/python -m training $(data)
 
-image: ## Build the image of a registered model (MODEL=, NAME=, BASE=)
+image: ## Build the image of a registered model (MODEL=, NAME=, BASE=, ENGINE=)
 	@$(PYTHON) scripts/bootstrap.py serve
 	@$(VENV)/python scripts/image.py $(if $(MODEL),--model "$(MODEL)") $(if $(NAME),--name "$(NAME)") \
-	  $(if $(BASE),--base "$(BASE)")
+	  $(if $(BASE),--base "$(BASE)") $(if $(ENGINE),--engine $(ENGINE))
 
 test: ## Run all tests, with coverage
 	@$(PYTHON) scripts/bootstrap.py dev

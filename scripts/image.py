@@ -48,7 +48,7 @@ print(json.dumps({
 def main() -> int:
     """Build; the exit code is 0, that of the step that failed, or 2 where something is missing."""
     arguments = _parse()
-    engine = _find_engine()
+    engine = arguments.engine or _find_engine()
     model = _take_model(arguments.model)
     tag = f"{model['version']}-{_recipe_digest()[:8]}"
     image = f"{arguments.name}:{tag}"
@@ -77,6 +77,9 @@ def _parse() -> argparse.Namespace:
         "--base",
         default="docker.io/library/python:3.11-slim",
         help="the Python that it builds on; name it by digest for what you publish (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, help="what builds (default: the first of these that works)"
     )
     return parser.parse_args()
 
