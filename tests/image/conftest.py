@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from tests.bento.conftest import MakePackage, make_package  # noqa: F401 - a fixture
 
@@ -29,7 +31,6 @@ class Image:
     digest: str
     values: dict[str, Any]
     layers: list[dict[str, Any]]
-    base_layers: int
 
     @property
     def inspected(self) -> dict[str, Any]:
@@ -43,7 +44,13 @@ class Image:
 
 
 def podman(*arguments: str) -> str:
-    done = subprocess.run(["podman", *arguments], capture_output=True, text=True, timeout=WITHIN_S)
+    done = subprocess.run(
+        ["podman", *arguments],
+        cwd=tempfile.gettempdir(),  # where it leaves a note when a container runs out of memory
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -57,15 +64,25 @@ def image(tmp_path_factory: pytest.TempPathFactory, make_package: MakePackage) -
         pytest.skip(f"{BASE} cannot be pulled and there is no local one: scripts/base makes it")
     folder = tmp_path_factory.mktemp("image")
     package = make_package(folder / "package", run_id="0123456789abcdef")
-    project = folder / "project"
+    # Another worker's build waits, and then finds every layer there.
+    with FileLock(tmp_path_factory.getbasetemp().parent / "image.lock"):
+        project = _build(folder / "project", package.path)
+    values = yaml.safe_load((project / ".valence" / "image" / "values.yaml").read_text())
+    name = f"{NAME}:{values['image']['tag']}"
+    base = json.loads(podman("inspect", BASE))[0]["RootFS"]["Layers"]
+    history = json.loads(podman("history", "--format", "json", name))
+    layers = [each for each in history if each["size"]][: -len(base)]
+    return Image(name, package.digest, values, layers)
+
+
+def _build(project: Path, package: Path) -> Path:
     shutil.copytree(ROOT / "bento", project / "bento", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Dockerfile", ".dockerignore", "scripts/image.py", "requirements/serve.txt"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, project / name)
-    wanted = ["--model", str(package.path), "--name", NAME, "--engine", "podman"]
-    command = [sys.executable, "scripts/image.py", *wanted]
+    wanted = ["--model", str(package), "--name", NAME, "--engine", "podman"]
     built = subprocess.run(
-        command,
+        [sys.executable, "scripts/image.py", *wanted],
         cwd=project,
         env=os.environ | {"VALENCE_MODEL_VERSION": VERSION},
         capture_output=True,
@@ -73,9 +90,4 @@ def image(tmp_path_factory: pytest.TempPathFactory, make_package: MakePackage) -
         timeout=WITHIN_S,
     )
     assert built.returncode == 0, built.stdout + built.stderr
-    values = yaml.safe_load((project / ".valence" / "image" / "values.yaml").read_text())
-    name = f"{NAME}:{values['image']['tag']}"
-    base = json.loads(podman("inspect", BASE))[0]["RootFS"]["Layers"]
-    history = json.loads(podman("history", "--format", "json", name))
-    layers = [each for each in history if each["size"]][: -len(base)]
-    return Image(name, package.digest, values, layers, len(base))
+    return project
