@@ -10,10 +10,10 @@ export TORCH_INDEX
 data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train test load bench check lock
+.PHONY: help serve train image test test-image load bench check lock
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: ## Train what changed, build the Bento and serve it (DATA=, TEST=, HOST=, PORT=, TORCH_INDEX=, PYTHON=)
 	@$(PYTHON) scripts/bootstrap.py train
@@ -23,9 +23,18 @@ train: ## Train and register without serving (DATA=, TEST=)
 	@$(PYTHON) scripts/bootstrap.py train
 	@PYTHONPATH=. $(VENV)/python -m training $(data)
 
+image: ## Build the image of a registered model (MODEL=, NAME=, BASE=, ENGINE=)
+	@$(PYTHON) scripts/bootstrap.py serve
+	@$(VENV)/python scripts/image.py $(if $(MODEL),--model "$(MODEL)") $(if $(NAME),--name "$(NAME)") \
+	  $(if $(BASE),--base "$(BASE)") $(if $(ENGINE),--engine $(ENGINE))
+
 test: ## Run all tests, with coverage
 	@$(PYTHON) scripts/bootstrap.py dev
 	@scripts/test
+
+test-image: ## Build an image of a tiny model and test it (needs podman and buildah)
+	@$(PYTHON) scripts/bootstrap.py dev
+	@$(VENV)/python -m pytest tests/image
 
 load: ## Load the model in production, or the server at URL=, with Locust (SHAPE=ramp|steady|spike|overload, URL=, OPTIONS=)
 	@$(PYTHON) scripts/bootstrap.py dev

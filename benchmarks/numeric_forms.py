@@ -17,15 +17,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks import forms
 from bento.package import Package, read_package
 from bento.scorer import Encoding, Scorer, plan_batches
-from training.cleaning import clean
+from bento.text import normalise
 from training.form_cost import measure_cost
 from training.numeric_forms import int8_rows
-from training.reading import read
 from training.rows import Rows
 
 Answer = dict[str, float]
@@ -58,6 +58,14 @@ FORMS: dict[str, Callable[[bytes, list[forms.Feed]], bytes]] = {
     "8-bit weights, blocks of 128, level 0": lambda graph, _: forms.nbits(graph, block=128, accuracy_level=0),
     "fp16 weights": lambda graph, _: forms.fp16_weights(graph),
 }
+
+
+def _read(file: Path) -> Rows:
+    """Read a CSV file with the columns `text` and `label`, without what is empty."""
+    table = pd.read_csv(file).dropna(subset=["text", "label"])
+    texts = [normalise(text) for text in table["text"]]
+    kept = [(text, label) for text, label in zip(texts, table["label"], strict=True) if text]
+    return Rows([text for text, _ in kept], [label for _, label in kept])
 
 
 def _rss_mb() -> float:
@@ -104,7 +112,7 @@ def _measure(package: Package, rows: Rows, reference: Path, form: str) -> Answer
     rss = _rss_mb() - before_rss
     two = Scorer(package, threads=2)
     encodings = [one.encode(text) for text in rows.texts[:: max(1, len(rows) // _TIMED)]]
-    runs = {
+    runs: dict[str, Callable[[], float]] = {
         "one": lambda: _texts_per_second(one, encodings, 1),
         "lanes": lambda: _texts_per_second(one, encodings, 2),
         "threads": lambda: _texts_per_second(two, encodings, 1),
@@ -152,13 +160,13 @@ def _main() -> None:
     parser.add_argument("--reference", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     package = read_package(arguments.package)
-    rows = clean(read(arguments.test), name=str(arguments.test)).rows
+    rows = _read(arguments.test)
     if arguments.form:
         package = replace(package, graph=arguments.graph.read_bytes())
         print(json.dumps(_measure(package, rows, arguments.reference, arguments.form)))
         return
     scorer = Scorer(package)
-    calibration = clean(read(arguments.calibrate or arguments.test), name="calibration").rows.texts
+    calibration = _read(arguments.calibrate or arguments.test).texts
     feeds = _calibration_feeds([scorer.encode(text) for text in calibration])
     lines = [_HEAD]
     print(_HEAD)

@@ -14,7 +14,7 @@ ALLOWED = {
     "bento": {"bento"},
     "training": {"training", "bento.package", "bento.scorer", "bento.text"},
     "benchmarks": {"benchmarks", "bento", "training"},
-    "scripts": set[str](),
+    "scripts": {"scripts"},
 }
 SERVER_NEVER_IMPORTS = {"torch", "transformers", "mlflow", "pandas", "sklearn", "dvc", "onnx", "matplotlib"}
 MODULES = sorted(path for folder in ALLOWED for path in (ROOT / folder).rglob("*.py"))

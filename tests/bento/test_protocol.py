@@ -46,7 +46,9 @@ def test_head_and_body_come_together_and_connections_are_kept() -> None:
     asyncio.run(asyncio.wait_for(scenario(), WITHIN_S))
 
 
-@pytest.mark.parametrize("said", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{"])
+@pytest.mark.parametrize(
+    "said", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{"]
+)
 def test_a_request_that_never_ends_ends_the_connection(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
     monkeypatch.setattr(protocol, "REQUEST_WITHIN_S", 0.05)
 

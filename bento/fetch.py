@@ -1,0 +1,86 @@
+"""Bring a registered model package to a directory, verified: what an init container does before the server.
+
+python -m bento.fetch models:/valence-sentiment/3 /model/package --digest sha256:…
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bento.package import PackageError, read_package
+from bento.registry import RegistryError, resolve
+from bento.settings import SettingsError, load_settings
+
+
+def fetch(model: str, target: Path, digest: str, *, registry: str, cache: Path) -> None:
+    """Copy a package to where it is wanted, all of it or nothing.
+
+    Args:
+        model: As for `bento.registry.resolve`.
+        target: Must not exist, unless as the very package that is wanted.
+        digest: What the package must have.
+        registry: As for `bento.registry.resolve`.
+        cache: As for `bento.registry.resolve`.
+
+    Raises:
+        RegistryError: The model cannot be had.
+        PackageError: It is not the one that the digest names, or something else is in its place.
+        OSError: It cannot be written.
+    """
+    if target.exists():
+        read_package(target, digest)
+        return
+    source = read_package(resolve(model, registry, cache).path, digest).path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target.parent, prefix=".fetching-") as scratch:
+        draft = Path(shutil.copytree(source, Path(scratch) / "package"))
+        read_package(draft, digest)
+        for path in (*draft.iterdir(), draft):
+            _sync(path)
+        draft.rename(target)
+    _sync(target.parent)
+
+
+def main() -> int:
+    """Fetch what the command line names.
+
+    Returns:
+        0 when it is there, 1 where it cannot be had or is another, 2 where a setting is wrong.
+    """
+    parser = argparse.ArgumentParser(prog="python -m bento.fetch", description=__doc__)
+    parser.add_argument("model", help="models:/name/version, models:/name@alias or a directory")
+    parser.add_argument("target", type=Path, help="the directory to make")
+    parser.add_argument("--digest", required=True, help="the digest that the package must have")
+    arguments = parser.parse_args()
+    try:
+        settings = load_settings()
+        fetch(
+            arguments.model,
+            arguments.target,
+            arguments.digest,
+            registry=settings.registry,
+            cache=settings.cache_dir,
+        )
+    except SettingsError as error:
+        print(f"bento.fetch: {error}", file=sys.stderr)
+        return 2
+    except (PackageError, RegistryError, OSError) as error:
+        print(f"bento.fetch: {error}", file=sys.stderr)
+        return 1
+    print(f"{arguments.target}: {arguments.digest}")
+    return 0
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

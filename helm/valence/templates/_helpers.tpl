@@ -1,0 +1,55 @@
+{{- define "valence.fullname" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What never changes over a release's life: selectors are immutable. */}}
+{{- define "valence.selectorLabels" -}}
+app.kubernetes.io/name: valence
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "valence.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "valence.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- define "valence.serviceAccountName" -}}
+{{- .Values.serviceAccount.name | default (ternary (include "valence.fullname" .) "default" .Values.serviceAccount.create) -}}
+{{- end -}}
+
+{{- define "valence.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "valence.autoscaled" -}}
+{{- if ne .Values.autoscaling.mode "none" }}true{{ end -}}
+{{- end -}}
+
+{{/* The fewest pods that there are when all is well. */}}
+{{- define "valence.fewestPods" -}}
+{{- ternary .Values.autoscaling.minReplicas .Values.replicas (eq (include "valence.autoscaled" .) "true") -}}
+{{- end -}}
+
+{{/* What has pods: a scaler's target. */}}
+{{- define "valence.workloadRef" -}}
+{{- if .Values.rollout.enabled -}}
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+{{- else -}}
+apiVersion: apps/v1
+kind: Deployment
+{{- end }}
+name: {{ include "valence.fullname" . }}
+{{- end -}}

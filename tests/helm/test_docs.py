@@ -1,0 +1,51 @@
+"""The commands of the documentation: helm takes those that are its, and all name what there is."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.helm.chart import DIGEST, ROOT, run_helm
+
+TEXT = (ROOT / "docs" / "deploy.md").read_text() + (ROOT / "README.md").read_text()
+CHART_README = (ROOT / "helm" / "valence" / "README.md").read_text()
+BLOCKS = re.findall(r"```bash\n(.*?)```", TEXT + CHART_README, re.DOTALL)
+COMMANDS = [line for block in BLOCKS for line in block.replace("\\\n", " ").splitlines()]
+UPGRADES = sorted({line for line in COMMANDS if line.startswith("helm upgrade")})
+
+
+@pytest.fixture
+def image_values(tmp_path: Path) -> Path:
+    """What `make image` writes."""
+    path = tmp_path / "values.yaml"
+    content = {"image": {"tag": "3-0a1b"}, "model": {"name": "m", "version": "3", "digest": DIGEST}}
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_there_are_some() -> None:
+    assert len(UPGRADES) >= 2
+
+
+@pytest.mark.parametrize("command", UPGRADES)
+def test_helm_takes_the_values_that_are_named(command: str, image_values: Path, major: str) -> None:
+    arguments = shlex.split(command, comments=True)[3:]
+    assert arguments[:2] == ["valence", "helm/valence"]
+    named = [argument.replace(".valence/image/values.yaml", str(image_values)) for argument in arguments[2:]]
+    kept = [str(ROOT / each) if each.startswith("helm/") else each for each in named if each != "--wait"]
+    assert "kind: Deployment" in run_helm(major, "template", "valence", str(ROOT / "helm/valence"), *kept)
+
+
+def test_every_file_that_a_command_names_is_there() -> None:
+    for command in COMMANDS:
+        for word in re.findall(r"(?:^|[ =(])((?:helm|k8s|scripts)/[\w./-]+)", command):
+            if word != "k8s/my-overlay":
+                assert (ROOT / word).exists(), command
+
+
+def test_every_make_target_that_a_command_names_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {found for command in COMMANDS for found in re.findall(r"\bmake ([a-z-]+)", command)}
+    assert {"image", "train"} <= named <= targets

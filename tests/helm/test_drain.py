@@ -1,0 +1,72 @@
+"""One value, drain.serveSeconds, drives every time of a drain."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.helm.chart import CASES, environment, find, kinds, render, server, workload
+
+LONGEST_REQUEST_S = 30
+NOTICE_S = 60  # what a load balancer's controller and its NLB may need to hear of it
+TARGET_GROUP = "service.beta.kubernetes.io/aws-load-balancer-target-group-attributes"
+
+
+def times(objects: list[dict[str, Any]]) -> tuple[float, float, int]:
+    """Return how long a pod serves on, the longest wait in its queue, and its grace period: seconds."""
+    variables = environment(server(objects))
+    grace = workload(objects)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    return (
+        int(variables["VALENCE_DRAIN_SERVE_MS"]) / 1e3,
+        int(variables["VALENCE_MAX_QUEUE_MS"]) / 1e3,
+        grace,
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_grace_period_holds_the_whole_drain(case: str) -> None:
+    serve, queue, grace = times(render(case))
+    assert grace >= serve + queue + LONGEST_REQUEST_S
+    assert grace <= serve + math.ceil(queue) + LONGEST_REQUEST_S + 5, "no more than a margin"
+
+
+@given(serve=st.integers(1, 3600), queue=st.integers(1, 60_000))
+@settings(max_examples=12)
+def test_whatever_the_value_is(serve: int, queue: int) -> None:
+    objects = render(values={"drain.serveSeconds": serve, "server.maxQueueMs": queue})
+    served, queued, grace = times(objects)
+    assert (served, queued) == (serve, queue / 1e3)
+    assert grace >= serve + queue / 1e3 + LONGEST_REQUEST_S
+    assert deregistration(objects) == max(0, serve - NOTICE_S)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case in ("eks", "internet")])
+def test_a_pod_serves_until_the_load_balancer_has_let_go(case: str) -> None:
+    objects = render(case)
+    serve, _, _ = times(objects)
+    assert deregistration(objects) + NOTICE_S <= serve
+    assert serve >= 180, "an NLB sends connections for about two minutes more"
+
+
+def test_the_service_hears_of_the_end_itself() -> None:
+    """A preStop hook would delay SIGTERM, and with it the readiness that goes first."""
+    for case in CASES:
+        assert "lifecycle" not in server(render(case))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_pod_leaves_before_its_successor_serves(case: str) -> None:
+    objects = render(case)
+    strategy = workload(objects)["spec"]["strategy"]
+    rolling = strategy["canary"] if "Rollout" in kinds(objects) else strategy["rollingUpdate"]
+    assert rolling["maxUnavailable"] == 0
+    assert rolling["maxSurge"] == "25%"
+
+
+def deregistration(objects: list[dict[str, Any]]) -> int:
+    attributes = find(objects, "Service")["metadata"]["annotations"][TARGET_GROUP]
+    name, _, seconds = attributes.partition("=")
+    assert name == "deregistration_delay.timeout_seconds"
+    return int(seconds)

@@ -1,0 +1,88 @@
+"""ServiceMonitor, rules and dashboards: wired, and filled by whatever files lie in the chart."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bento.metrics import METRICS
+from tests.helm.chart import CHART, find, kinds, render
+from tests.helm.schemas import check
+
+RULES = """\
+groups:
+  - name: sample
+    rules:
+      - alert: Sample
+        expr: vector(1)
+        annotations: {summary: "on {{ $labels.pod }}"}
+"""
+DASHBOARD = '{\n  "title": "Sample",\n  "panels": [{"legendFormat": "{{pod}}"}]\n}\n'
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the chart with one file of each kind."""
+    chart = tmp_path_factory.mktemp("filled") / "valence"
+    shutil.copytree(CHART, chart, ignore=shutil.ignore_patterns("files"))
+    for folder, name, content in (("rules", "sample.yaml", RULES), ("dashboards", "sample.json", DASHBOARD)):
+        (chart / "files" / folder).mkdir(parents=True)
+        (chart / "files" / folder / name).write_text(content)
+    return chart
+
+
+def test_prometheus_scrapes_the_service() -> None:
+    objects = render("monitored")
+    monitor, service = find(objects, "ServiceMonitor"), find(objects, "Service")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert (endpoint["port"], endpoint["path"]) == (service["spec"]["ports"][0]["name"], "/metrics")
+    assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+
+
+def test_rules_arrive_unchanged(filled: Path, major: str) -> None:
+    rule = find(render("monitored", major=major, chart=filled), "PrometheusRule")
+    assert rule["metadata"]["name"] == "valence-sample"
+    assert rule["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    check(rule, "1.35")
+    (group,) = rule["spec"]["groups"]
+    assert group["rules"][0]["annotations"]["summary"] == "on {{ $labels.pod }}"
+
+
+def test_dashboards_arrive_unchanged(filled: Path, major: str) -> None:
+    config = find(render("monitored", major=major, chart=filled), "ConfigMap")
+    assert config["metadata"]["name"] == "valence-dashboard-sample"
+    assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(config["data"]["sample.json"]) == json.loads(DASHBOARD)
+
+
+def test_nothing_of_it_where_nobody_asked(filled: Path) -> None:
+    assert not {"ServiceMonitor", "PrometheusRule", "ConfigMap"} & kinds(render(chart=filled))
+
+
+def test_a_canary_is_watched_by_its_own_pods_alone() -> None:
+    objects = render("argo-keda")
+    rollout, analysis = find(objects, "Rollout"), find(objects, "AnalysisTemplate")
+    watched = rollout["spec"]["strategy"]["canary"]["analysis"]
+    assert watched["templates"] == [{"templateName": analysis["metadata"]["name"]}]
+    assert {each["name"] for each in watched["args"]} == {each["name"] for each in analysis["spec"]["args"]}
+    assert "Deployment" not in kinds(objects)
+    for metric, limit in zip(analysis["spec"]["metrics"], ("0.005", "0.25"), strict=True):
+        prometheus = metric["provider"]["prometheus"]
+        assert prometheus["address"] == "http://prometheus.observability.svc:9090"
+        assert 'namespace="sentiment",pod=~"valence-{{args.canary}}-.*"' in prometheus["query"]
+        assert metric["successCondition"].endswith(f"<= {limit}")
+        assert metric["failureCondition"].endswith(f"> {limit}")
+
+
+def test_what_the_chart_asks_prometheus_for_is_exposed() -> None:
+    asked = str(find(render("argo-keda"), "AnalysisTemplate")) + str(
+        find(render("argo-keda"), "ScaledObject")
+    )
+    found = {name for name in METRICS if name in asked}
+    assert found == {
+        "valence_requests_total",
+        "valence_request_duration_seconds",
+        "valence_capacity_used_ratio",
+    }

@@ -1,0 +1,93 @@
+"""A real image of a tiny model, built once by the real command in a copy of the project."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from filelock import FileLock
+
+from tests.bento.conftest import MakePackage, make_package  # noqa: F401 - a fixture
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE = "docker.io/library/python:3.11-slim"
+NAME = "localhost/valence-test"
+VERSION = "7"
+WITHIN_S = 600
+
+
+@dataclass(frozen=True)
+class Image:
+    """What was built, of what, on what."""
+
+    name: str
+    digest: str
+    values: dict[str, Any]
+    layers: list[dict[str, Any]]
+
+    @property
+    def inspected(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(podman("inspect", self.name))[0]
+        return found
+
+    def run(self, *command: str) -> str:
+        """Run a command in it instead of the server."""
+        program, *arguments = command
+        return podman("run", "--rm", "--network=none", "--entrypoint", program, self.name, *arguments)
+
+
+def podman(*arguments: str) -> str:
+    done = subprocess.run(
+        ["podman", *arguments],
+        cwd=tempfile.gettempdir(),  # where it leaves a note when a container runs out of memory
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory, make_package: MakePackage) -> Image:  # noqa: F811
+    if shutil.which("podman") is None:
+        pytest.skip("podman is missing: apt install buildah podman runc")
+    known = subprocess.run(["podman", "image", "exists", BASE])
+    if known.returncode and subprocess.run(["podman", "pull", "--quiet", BASE]).returncode:
+        pytest.skip(f"{BASE} cannot be pulled and there is no local one: scripts/base makes it")
+    folder = tmp_path_factory.mktemp("image")
+    package = make_package(folder / "package", run_id="0123456789abcdef")
+    # Another worker's build waits, and then finds every layer there.
+    with FileLock(tmp_path_factory.getbasetemp().parent / "image.lock"):
+        project = _build(folder / "project", package.path)
+    values = yaml.safe_load((project / ".valence" / "image" / "values.yaml").read_text())
+    name = f"{NAME}:{values['image']['tag']}"
+    base = json.loads(podman("inspect", BASE))[0]["RootFS"]["Layers"]
+    history = json.loads(podman("history", "--format", "json", name))
+    layers = [each for each in history if each["size"]][: -len(base)]
+    return Image(name, package.digest, values, layers)
+
+
+def _build(project: Path, package: Path) -> Path:
+    shutil.copytree(ROOT / "bento", project / "bento", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Dockerfile", ".dockerignore", "scripts/image.py", "requirements/serve.txt"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, project / name)
+    wanted = ["--model", str(package), "--name", NAME, "--engine", "podman"]
+    built = subprocess.run(
+        [sys.executable, "scripts/image.py", *wanted],
+        cwd=project,
+        env=os.environ | {"VALENCE_MODEL_VERSION": VERSION},
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    return project
