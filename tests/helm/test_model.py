@@ -35,7 +35,7 @@ def test_or_it_is_fetched_and_checked_before_the_server_starts() -> None:
     fetch, serve = containers(pod)
     assert fetch["command"] == ["python", "-m", "bento.fetch"]
     assert fetch["args"] == ["models:/valence-sentiment-de/12", "/model/package", "--digest", DIGEST]
-    assert environment(serve)["VALENCE_MODEL"] == "/model"
+    assert environment(serve)["VALENCE_MODEL"] == "/model/package"
     registry = {"secretKeyRef": {"name": "mlflow", "key": "tracking-uri"}}
     assert environment(fetch)["VALENCE_REGISTRY"] == registry
 
