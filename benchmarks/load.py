@@ -77,6 +77,7 @@ class Load:
     refused: int
     statuses: dict[str, int]
     server_cpu_ms_per_request: float
+    server_cpu_share: float
     client_cpu_ms_per_request: float
     client_cpu_share: float
     other_cpu_share: float
@@ -174,6 +175,7 @@ def summarise(
         refused=statuses[429],
         statuses={str(status): count for status, count in sorted(statuses.items())},
         server_cpu_ms_per_request=server_cpu_s * 1e3 / count,
+        server_cpu_share=server_cpu_s / seconds,
         client_cpu_ms_per_request=client_cpu_s * 1e3 / count,
         client_cpu_share=client_cpu_s / seconds,
         other_cpu_share=max(0.0, other_cpu_s) / seconds,

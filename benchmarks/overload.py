@@ -33,6 +33,8 @@ class Overload:
         refused: Answers with 429.
         errors: All other answers, and broken connections.
         asked: All requests.
+        server_cpu_share: What the server took of the processors; 1 is one of them.
+        other_cpu_share: What neither server nor load generator took.
     """
 
     times: float
@@ -45,6 +47,8 @@ class Overload:
     refused: float
     errors: float
     asked: float
+    server_cpu_share: float
+    other_cpu_share: float
 
 
 def measure_overload(pair: Pair, words: Path, plan: Plan, say: Say) -> list[Overload]:
@@ -106,6 +110,8 @@ def _round(server: Running, words: Path, plan: Plan, number: int, say: Say) -> l
                 load.refused,
                 load.errors,
                 sum(load.statuses.values()),
+                load.server_cpu_share,
+                load.other_cpu_share,
             )
         )
         say(

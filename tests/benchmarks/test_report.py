@@ -40,6 +40,7 @@ def test_where_a_peer_is_better_is_said(document: dict[str, Any]) -> None:
 
     assert "litserve (onnx) is better in p99 ms at concurrency 8: 15 against 20." in lines
     assert "litserve (onnx) at concurrency 8: 3 errors." in lines
+    assert not any("ready" in line for line in lines)
     assert any(line.startswith("Missed: requests/s ÷ FastAPI + transformers.pipeline") for line in lines)
 
 
