@@ -59,6 +59,12 @@ def test_a_server_that_answered_nothing_has_no_latency(document: dict[str, Any])
     assert "| 128 | litserve | onnx | 0.0 | - | - | 20.00 | 0 | 600 | 8.0 |" in render(document, "chart.svg")
 
 
+def test_no_line_of_a_table_has_more_cells_than_its_head(document: dict[str, Any]) -> None:
+    for table in render(document, "chart.svg").split("\n\n"):
+        lines = [line for line in table.splitlines() if line.startswith("|")]
+        assert len({line.count("|") for line in lines}) <= 1
+
+
 def test_the_page_names_machine_settings_and_soak(document: dict[str, Any]) -> None:
     document["soak"] = {
         "minutes": 10,
