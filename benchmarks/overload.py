@@ -1,7 +1,6 @@
 """What a server does when more is asked than it can do: arrivals at random that wait for nobody."""
 
 import re
-import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
@@ -12,6 +11,7 @@ from benchmarks.load import Job, run_load
 from benchmarks.plan import Plan
 from benchmarks.progress import Say
 from benchmarks.server import Running, running
+from benchmarks.statistics import median
 from bento.settings import load_settings
 
 _PEAK_CONCURRENCY = 128
@@ -143,4 +143,4 @@ def _mean_ms(before: tuple[float, float], after: tuple[float, float]) -> float:
 
 def _median(found: Sequence[Overload]) -> Overload:
     each = [asdict(one) for one in found]
-    return Overload(**{name: statistics.median(one[name] for one in each) for name in each[0]})
+    return Overload(**{name: median(one[name] for one in each) for name in each[0]})

@@ -82,7 +82,7 @@ def results_table(rows: Sequence[Row]) -> str:
                 f"{row['rps']:.1f}",
                 _ms(row["p50_ms"]),
                 _ms(row["p99_ms"]),
-                f"{row['cpu_ms_per_request']:.2f}",
+                _ms(row["cpu_ms_per_request"], 2),
                 row["errors"],
                 f"{row['rss_mb']:.0f}",
                 f"{row['ready_s']:.1f}",
@@ -210,8 +210,8 @@ def _figure(bar: Bar, value: float) -> str:
     return f"{value:.{0 if abs(value) >= 100 else 2}f} {bar.unit}".strip()
 
 
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
+def _ms(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _soak(soak: Row | None) -> list[str]:

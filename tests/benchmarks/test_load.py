@@ -31,3 +31,4 @@ def test_no_answer_has_no_latency() -> None:
 
     assert load.rps == 0
     assert math.isnan(load.p99_ms)
+    assert math.isnan(load.server_cpu_ms_per_request)
