@@ -53,7 +53,8 @@ def bars(document: Document) -> list[Bar]:
 def _cpu(concurrency: int) -> Callable[[Document], float]:
     def ratio(part: Document) -> float:
         offline = max(point["texts_per_cpu_s"] for point in part["offline"])
-        return float(1e3 / _cell(part["rows"], *_OURS, concurrency)["cpu_ms_per_request"] / offline)
+        cpu_ms = _cell(part["rows"], *_OURS, concurrency)["cpu_ms_per_request"]
+        return 1e3 / cpu_ms / offline if cpu_ms else math.nan
 
     return ratio
 

@@ -1,6 +1,5 @@
 """The table: every server at every concurrency, round by round."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -12,6 +11,7 @@ from benchmarks.plan import Plan
 from benchmarks.processes import memory_mb
 from benchmarks.progress import Say
 from benchmarks.server import Running, running
+from benchmarks.statistics import median
 
 START_S = 5.0  # what starting and stopping a server takes, to plan with
 
@@ -129,13 +129,13 @@ def rows_of(cells: Sequence[Cell]) -> list[dict[str, str | int | float]]:
             "server": server,
             "backend": backend,
             "concurrency": concurrency,
-            "rps": round(statistics.median(cell.rps for cell in same), 2),
-            "p50_ms": round(statistics.median(cell.p50_ms for cell in same), 3),
-            "p99_ms": round(statistics.median(cell.p99_ms for cell in same), 3),
-            "cpu_ms_per_request": round(statistics.median(cell.cpu_ms_per_request for cell in same), 4),
+            "rps": round(median(cell.rps for cell in same), 2),
+            "p50_ms": round(median(cell.p50_ms for cell in same), 3),
+            "p99_ms": round(median(cell.p99_ms for cell in same), 3),
+            "cpu_ms_per_request": round(median(cell.cpu_ms_per_request for cell in same), 4),
             "errors": sum(cell.errors for cell in same),
             "rss_mb": round(max(cell.rss_mb for cell in same), 1),
-            "ready_s": round(statistics.median(cell.ready_s for cell in same), 2),
+            "ready_s": round(median(cell.ready_s for cell in same), 2),
         }
         for (server, backend, concurrency), same in group(cells).items()
     ]

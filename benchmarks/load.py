@@ -77,6 +77,7 @@ class Load:
     refused: int
     statuses: dict[str, int]
     server_cpu_ms_per_request: float
+    server_cpu_share: float
     client_cpu_ms_per_request: float
     client_cpu_share: float
     other_cpu_share: float
@@ -153,7 +154,7 @@ async def _arrive(client: Client, job: Job) -> None:
 def summarise(
     answers: list[Answer], seconds: float, cpu_s: tuple[float, float, float], within_s: float
 ) -> Load:
-    """Reduce answers to figures; latencies and CPU per request are those of the 200s.
+    """Reduce answers to figures; latencies and CPU per request are those of the 200s, NaN if there are none.
 
     Args:
         answers: Those of the measured seconds.
@@ -164,7 +165,7 @@ def summarise(
     server_cpu_s, client_cpu_s, other_cpu_s = cpu_s
     statuses = Counter(answer.status for answer in answers)
     good = sorted(answer.ended - answer.due for answer in answers if answer.status == OK)
-    count = max(1, len(good))
+    per_request_ms = 1e3 / len(good) if good else math.nan
     return Load(
         rps=len(good) / seconds,
         useful_rps=sum(latency <= within_s for latency in good) / seconds,
@@ -173,8 +174,9 @@ def summarise(
         errors=sum(count for status, count in statuses.items() if status not in (OK, 429)),
         refused=statuses[429],
         statuses={str(status): count for status, count in sorted(statuses.items())},
-        server_cpu_ms_per_request=server_cpu_s * 1e3 / count,
-        client_cpu_ms_per_request=client_cpu_s * 1e3 / count,
+        server_cpu_ms_per_request=server_cpu_s * per_request_ms,
+        server_cpu_share=server_cpu_s / seconds,
+        client_cpu_ms_per_request=client_cpu_s * per_request_ms,
         client_cpu_share=client_cpu_s / seconds,
         other_cpu_share=max(0.0, other_cpu_s) / seconds,
     )

@@ -1,7 +1,6 @@
 """What a server does when more is asked than it can do: arrivals at random that wait for nobody."""
 
 import re
-import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
@@ -12,6 +11,7 @@ from benchmarks.load import Job, run_load
 from benchmarks.plan import Plan
 from benchmarks.progress import Say
 from benchmarks.server import Running, running
+from benchmarks.statistics import median
 from bento.settings import load_settings
 
 _PEAK_CONCURRENCY = 128
@@ -33,6 +33,8 @@ class Overload:
         refused: Answers with 429.
         errors: All other answers, and broken connections.
         asked: All requests.
+        server_cpu_share: What the server took of the processors; 1 is one of them.
+        other_cpu_share: What neither server nor load generator took.
     """
 
     times: float
@@ -45,6 +47,8 @@ class Overload:
     refused: float
     errors: float
     asked: float
+    server_cpu_share: float
+    other_cpu_share: float
 
 
 def measure_overload(pair: Pair, words: Path, plan: Plan, say: Say) -> list[Overload]:
@@ -106,6 +110,8 @@ def _round(server: Running, words: Path, plan: Plan, number: int, say: Say) -> l
                 load.refused,
                 load.errors,
                 sum(load.statuses.values()),
+                load.server_cpu_share,
+                load.other_cpu_share,
             )
         )
         say(
@@ -137,4 +143,4 @@ def _mean_ms(before: tuple[float, float], after: tuple[float, float]) -> float:
 
 def _median(found: Sequence[Overload]) -> Overload:
     each = [asdict(one) for one in found]
-    return Overload(**{name: statistics.median(one[name] for one in each) for name in each[0]})
+    return Overload(**{name: median(one[name] for one in each) for name in each[0]})

@@ -82,7 +82,7 @@ def results_table(rows: Sequence[Row]) -> str:
                 f"{row['rps']:.1f}",
                 _ms(row["p50_ms"]),
                 _ms(row["p99_ms"]),
-                f"{row['cpu_ms_per_request']:.2f}",
+                _ms(row["cpu_ms_per_request"], 2),
                 row["errors"],
                 f"{row['rss_mb']:.0f}",
                 f"{row['ready_s']:.1f}",
@@ -123,13 +123,8 @@ def overload_table(rows: Sequence[Row]) -> str:
     """Return what came of each rate of arrivals."""
     return _table(
         (
-            "asked",
-            "requests/s asked",
-            "peak",
-            "goodput/s",
-            "p99 ms of accepted",
-            "refused (429)",
-            "other errors",
+            *("asked", "asked/s", "peak/s", "goodput/s", "p99 ms of accepted", "refused (429)"),
+            *("other errors", "server CPUs", "CPUs of others"),
         ),
         (
             (
@@ -140,6 +135,8 @@ def overload_table(rows: Sequence[Row]) -> str:
                 f"{_ms(row['p99_ms'])} (budget {row['budget_ms']:.0f}, mean batch {row['batch_ms']:.0f})",
                 f"{row['refused']:.0f} of {row['asked']:.0f}",
                 f"{row['errors']:.0f}",
+                f"{row['server_cpu_share']:.2f}",
+                f"{row['other_cpu_share']:.2f}",
             )
             for row in rows
         ),
@@ -178,24 +175,23 @@ def unflattering(document: Document, found: Sequence[Bar]) -> list[str]:
 
 
 def _better(ours: Row, rows: Sequence[Row]) -> list[str]:
-    lines = []
-    for value, title, sign in (
+    measures = [
         ("rps", "requests/s", 1),
         ("p50_ms", "p50 ms", -1),
         ("p99_ms", "p99 ms", -1),
         ("cpu_ms_per_request", "CPU-ms per request", -1),
-        ("rss_mb", "rss MB", -1),
-        ("ready_s", "seconds to ready", -1),
-    ):
-        lines += [
-            f"{row['server']} ({row['backend']}) is better in {title} at concurrency {row['concurrency']}: "
-            f"{row[value]:g} against {ours[value]:g}."
-            for row in rows
-            if row["concurrency"] == ours["concurrency"]
-            and None not in (row[value], ours[value])
-            and sign * row[value] > sign * ours[value]
-        ]
-    return lines
+    ]
+    if ours["concurrency"] == max(row["concurrency"] for row in rows):  # these are of the server: said once
+        measures += [("rss_mb", "rss MB", -1), ("ready_s", "seconds to ready", -1)]
+    return [
+        f"{row['server']} ({row['backend']}) is better in {title} at concurrency {row['concurrency']}: "
+        f"{row[value]:g} against {ours[value]:g}."
+        for value, title, sign in measures
+        for row in rows
+        if row["concurrency"] == ours["concurrency"]
+        and None not in (row[value], ours[value])
+        and sign * row[value] > sign * ours[value]
+    ]
 
 
 def _bar_row(bar: Bar) -> tuple[Any, ...]:
@@ -214,8 +210,8 @@ def _figure(bar: Bar, value: float) -> str:
     return f"{value:.{0 if abs(value) >= 100 else 2}f} {bar.unit}".strip()
 
 
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
+def _ms(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _soak(soak: Row | None) -> list[str]:

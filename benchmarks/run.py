@@ -1,7 +1,6 @@
 """A whole run, from a plan to the document that reports are made of."""
 
 import os
-import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,8 +15,10 @@ from benchmarks.overload import measure_overload
 from benchmarks.plan import Plan
 from benchmarks.progress import progress
 from benchmarks.soak import measure_soak
+from benchmarks.statistics import median
 from bento.cpus import usable_cpus
 
+_TUNING = ("VALENCE_LANES", "VALENCE_BATCH_TOKENS", "VALENCE_MAX_QUEUE_MS", "VALENCE_LOG_LEVEL")
 _POINT_S = 2.0  # what a point of the grid takes, to plan with
 
 
@@ -102,7 +103,7 @@ def _settings(plan: Plan, variants: Sequence[Variant]) -> dict[str, Any]:
             "min": corpus.MIN_TOKENS,
             "max": corpus.MAX_TOKENS,
         },
-        "environment": {name: value for name, value in os.environ.items() if name.startswith("VALENCE_")},
+        "environment": {name: os.environ[name] for name in _TUNING if name in os.environ},
         "servers": [
             {
                 "server": contender.name,
@@ -122,11 +123,9 @@ def _load_generator(cells: Sequence[Cell]) -> list[dict[str, Any]]:
             "server": server,
             "backend": backend,
             "concurrency": concurrency,
-            "cpu_ms_per_request": round(
-                statistics.median(cell.client_cpu_ms_per_request for cell in same), 4
-            ),
-            "cpu_share": round(statistics.median(cell.client_cpu_share for cell in same), 4),
-            "other_cpu_share": round(statistics.median(cell.other_cpu_share for cell in same), 4),
+            "cpu_ms_per_request": round(median(cell.client_cpu_ms_per_request for cell in same), 4),
+            "cpu_share": round(median(cell.client_cpu_share for cell in same), 4),
+            "other_cpu_share": round(median(cell.other_cpu_share for cell in same), 4),
         }
         for (server, backend, concurrency), same in group(cells).items()
     ]
@@ -136,8 +135,8 @@ def _median_grid(found: Sequence[Offline]) -> list[Point]:
     return [
         replace(
             same[0],
-            texts_per_s=statistics.median(point.texts_per_s for point in same),
-            texts_per_cpu_s=statistics.median(point.texts_per_cpu_s for point in same),
+            texts_per_s=median(point.texts_per_s for point in same),
+            texts_per_cpu_s=median(point.texts_per_cpu_s for point in same),
         )
         for same in zip(*(one.grid for one in found), strict=True)
     ]
@@ -147,10 +146,9 @@ def _lone(found: Sequence[Offline], cells: Sequence[Cell]) -> dict[str, Any]:
     """Return the median time of a text alone: scored in process, by threads, and over HTTP."""
     return {
         "scorer_p50_ms": {
-            threads: statistics.median(one.lone_p50_ms[threads] for one in found)
-            for threads in found[0].lone_p50_ms
+            threads: median(one.lone_p50_ms[threads] for one in found) for threads in found[0].lone_p50_ms
         },
-        "served_p50_ms": statistics.median(
+        "served_p50_ms": median(
             cell.p50_ms for cell in cells if cell.server == OURS.name and cell.concurrency == 1
         ),
     }

@@ -1,7 +1,8 @@
 """The few statistics that the tables need."""
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -19,6 +20,12 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     if not ordered:
         return math.nan
     return ordered[math.ceil(share * len(ordered)) - 1]
+
+
+def median(values: Iterable[float]) -> float:
+    """Return the median of the values that are numbers; NaN of none."""
+    numbers = [value for value in values if not math.isnan(value)]
+    return statistics.median(numbers) if numbers else math.nan
 
 
 def slope(values: Sequence[float]) -> tuple[float, float]:

@@ -80,6 +80,8 @@ def document() -> dict[str, Any]:
         "refused": 900.0,
         "errors": 0.0,
         "asked": 3_200.0,
+        "server_cpu_share": 1.8,
+        "other_cpu_share": 0.05,
     }
     found: dict[str, Any] = {
         "machine": {

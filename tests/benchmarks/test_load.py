@@ -21,6 +21,7 @@ def test_answers_become_figures() -> None:
     assert load.statuses == {"-1": 1, "0": 1, "200": 100, "429": 2, "500": 1}
     assert load.server_cpu_ms_per_request == 5
     assert load.client_cpu_ms_per_request == 1
+    assert load.server_cpu_share == 0.25
     assert load.client_cpu_share == 0.05
     assert load.other_cpu_share == 0.2
 
@@ -30,3 +31,4 @@ def test_no_answer_has_no_latency() -> None:
 
     assert load.rps == 0
     assert math.isnan(load.p99_ms)
+    assert math.isnan(load.server_cpu_ms_per_request)

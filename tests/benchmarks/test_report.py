@@ -40,6 +40,7 @@ def test_where_a_peer_is_better_is_said(document: dict[str, Any]) -> None:
 
     assert "litserve (onnx) is better in p99 ms at concurrency 8: 15 against 20." in lines
     assert "litserve (onnx) at concurrency 8: 3 errors." in lines
+    assert not any("ready" in line for line in lines)
     assert any(line.startswith("Missed: requests/s ÷ FastAPI + transformers.pipeline") for line in lines)
 
 
@@ -53,9 +54,15 @@ def test_a_machine_that_was_busy_otherwise_is_reported(document: dict[str, Any])
 
 def test_a_server_that_answered_nothing_has_no_latency(document: dict[str, Any]) -> None:
     (row,) = [row for row in document["rows"] if row["server"] == "litserve" and row["concurrency"] == 128]
-    row |= {"rps": 0.0, "p50_ms": None, "p99_ms": None}
+    row |= {"rps": 0.0, "p50_ms": None, "p99_ms": None, "cpu_ms_per_request": None}
 
-    assert "| 128 | litserve | onnx | 0.0 | - | - | 20.00 | 0 | 600 | 8.0 |" in render(document, "chart.svg")
+    assert "| 128 | litserve | onnx | 0.0 | - | - | - | 0 | 600 | 8.0 |" in render(document, "chart.svg")
+
+
+def test_no_line_of_a_table_has_more_cells_than_its_head(document: dict[str, Any]) -> None:
+    for table in render(document, "chart.svg").split("\n\n"):
+        lines = [line for line in table.splitlines() if line.startswith("|")]
+        assert len({line.count("|") for line in lines}) <= 1
 
 
 def test_the_page_names_machine_settings_and_soak(document: dict[str, Any]) -> None:

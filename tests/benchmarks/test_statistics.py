@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.statistics import quantile, slope
+from benchmarks.statistics import median, quantile, slope
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.01, 1))
@@ -39,6 +39,11 @@ def test_noise_without_a_trend_has_no_slope_in_19_of_20_cases() -> None:
         within += abs(found) <= half
 
     assert 180 <= within <= 199
+
+
+def test_a_median_leaves_out_what_is_not_a_number() -> None:
+    assert median([3.0, math.nan, 1.0, 2.0]) == 2.0
+    assert math.isnan(median([math.nan]))
 
 
 def test_too_few_values_have_no_slope() -> None:
