@@ -2,14 +2,17 @@
 
 Requests take turns. A request that joins in round `r` has its first text due in round `r + 1`, its second
 in `r + 2`, and so on; within a round, who came first is first. A batch is led by the text that is due
-next, and filled with waiting texts of similar length. So whoever comes later stays behind the first text
-of whoever came before, and a request of many texts is one among others in each round.
+next, and filled with texts of similar length among the oldest that wait: where any might go along, those of
+common lengths overtook the others, until some waited twice as long as most. So whoever comes later stays
+behind the first text of whoever came before, and a request of many texts is one among others in each round.
 """
 
 import heapq
 from collections import Counter
 
 from bento.work import Text
+
+WINDOW_BATCHES = 6  # among the oldest texts of so many batches, lengths are similar enough
 
 _PADDING_RATIO = 1 / 32  # of a batch, at most
 
@@ -67,10 +70,11 @@ class Backlog:
         self._round = self._by_length[leading][0][0][0]
         batch: list[Text] = []
         longest = tokens = 0
+        horizon = self._horizon()
         for length in sorted(lengths, key=lambda length: (abs(length - leading), length)):
             high = max(longest, length)
             while not batch or _fits((len(batch) + 1) * high, tokens + length, budget, cheap_padding):
-                popped = self._pop(length)
+                popped = self._pop(length, horizon if batch else self._joined)
                 if popped is None:
                     break
                 batch.append(popped)
@@ -87,9 +91,17 @@ class Backlog:
                 del self._by_length[length]
         return list(self._by_length)
 
-    def _pop(self, length: int) -> Text | None:
+    def _horizon(self) -> float:
+        """Return the number of the youngest text that may go along.
+
+        At least as many texts as a window holds are that old, since no more can have come after it.
+        """
+        window = WINDOW_BATCHES * self._batch_tokens * self.texts / max(1, self.tokens)
+        return self._joined - max(0.0, self.texts - window)
+
+    def _pop(self, length: int, horizon: float) -> Text | None:
         heap = self._by_length[length]
-        while heap:
+        while heap and (not heap[0][1].waits or heap[0][0][1] <= horizon):
             text = heapq.heappop(heap)[1]
             if text.waits:
                 self.leave(text)
