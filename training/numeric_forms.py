@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 INT8_ROWS = "int8-rows"
 
 _MICROSOFT = "com.microsoft"
-_ZERO_POINT = 128  # activations are unsigned, as the processors' instructions want them
+_STEP, _ZERO_POINT = "int8/step", "int8/zero_point"  # constants that every layer reads
 _ACTIVATION_STEPS = 127
 # Half the range: older x86 processors add two products in 16 bits, and with more these would overflow there
 # and nowhere else.
@@ -59,7 +59,8 @@ class _Rewriting:
         del graph.node[:], graph.initializer[:]
         graph.node.extend(nodes)
         graph.initializer.extend(constants)
-        self._model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
+        if all(opset.domain != _MICROSOFT for opset in self._model.opset_import):
+            self._model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
         return bytes(self._model.SerializeToString())
 
 
@@ -78,30 +79,21 @@ def int8_rows(graph: bytes) -> bytes | None:
     if not linears:
         return None
     rewriting = _Rewriting(model)
-    shared = _Shared(rewriting)
+    rewriting.constant(_STEP, np.array(1 / _ACTIVATION_STEPS, np.float32))
+    # Activations are unsigned, as the processors' instructions want them.
+    rewriting.constant(_ZERO_POINT, np.array(_ACTIVATION_STEPS + 1, np.uint8))
     by_input = defaultdict(list)
     for linear in linears:
         by_input[linear.node.input[0]].append(linear)
     for states, layers in by_input.items():
-        preparation = _quantise_rows(states, layers[0].weights.shape[0], rewriting)
+        preparation = _quantise_rows(states)
         for layer in layers:
-            rewriting.replace(layer.node, [*preparation, *_multiply(layer, states, shared, rewriting)])
+            rewriting.replace(layer.node, [*preparation, *_multiply(layer, rewriting)])
             preparation = []
     for node in model.graph.node:
         if node.op_type == "Gather" and len(constants.get(node.input[0], ())) >= _TABLE_ROWS:
             rewriting.replace(node, _look_up(node, constants[node.input[0]], rewriting))
     return rewriting.finish()
-
-
-class _Shared:
-    """Constants that every layer reads."""
-
-    def __init__(self, rewriting: _Rewriting) -> None:
-        self.zero_point = rewriting.constant("int8/zero_point", np.array(_ZERO_POINT, np.uint8))
-        self.one = rewriting.constant("int8/one", np.array(1, np.float32))
-        rewriting.constant("int8/step", np.array([1 / _ACTIVATION_STEPS], np.float32))
-        rewriting.constant("int8/smallest", np.array([1e-9], np.float32))  # a row of zeros is divided by it
-        rewriting.constant("int8/flat", np.array([-1]))
 
 
 def _constants(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
@@ -131,46 +123,31 @@ def _linears(model: onnx.ModelProto, constants: _Constants) -> list[_Linear]:
     return found
 
 
-def _quantise_rows(states: str, width: int, rewriting: _Rewriting) -> list[onnx.NodeProto]:
-    """Bring float rows to integers: `…/int8` [.., width], each row divided by its `…/scale` [.., 1]."""
+def _quantise_rows(states: str) -> list[onnx.NodeProto]:
+    """Bring float rows to integers: `…/int8` [.., width], each row divided by its `…/largest` [.., 1]."""
     at = f"{states}/rows"
-    shape = rewriting.constant(f"{at}/flat_shape", np.array([-1, width]))
-    zero = helper.make_tensor("value", TensorProto.UINT8, [1], [_ZERO_POINT])
     return [
         _node("Abs", [states], f"{at}/sizes"),
         _node("ReduceMax", [f"{at}/sizes"], f"{at}/largest", axes=[-1], keepdims=1),
-        _node("Mul", [f"{at}/largest", "int8/step"], f"{at}/step"),
-        _node("Max", [f"{at}/step", "int8/smallest"], f"{at}/scale"),
-        # The operator takes a scale for each row of a matrix, not of a stack of matrices.
-        _node("Reshape", [f"{at}/scale", "int8/flat"], f"{at}/flat_scale"),
-        _node("Reshape", [states, shape], f"{at}/flat"),
-        _node("Shape", [f"{at}/flat_scale"], f"{at}/rows"),
-        _node("ConstantOfShape", [f"{at}/rows"], f"{at}/zero_points", value=zero),
-        _node(
-            "QuantizeLinear",
-            [f"{at}/flat", f"{at}/flat_scale", f"{at}/zero_points"],
-            f"{at}/flat_int8",
-            axis=0,
-        ),
-        _node("Shape", [states], f"{at}/shape"),
-        _node("Reshape", [f"{at}/flat_int8", f"{at}/shape"], f"{at}/int8"),
+        # A row of zeros becomes any integers at all: they are multiplied by its largest number, 0, again.
+        _node("Div", [states, f"{at}/largest"], f"{at}/shares"),
+        _node("QuantizeLinear", [f"{at}/shares", _STEP, _ZERO_POINT], f"{at}/int8"),
     ]
 
 
-def _multiply(layer: _Linear, states: str, shared: _Shared, rewriting: _Rewriting) -> list[onnx.NodeProto]:
-    at = layer.node.name
+def _multiply(layer: _Linear, rewriting: _Rewriting) -> list[onnx.NodeProto]:
+    at, states = layer.node.name, layer.node.input[0]
     integers, scales = _quantise(layer.weights, axis=0, steps=_WEIGHT_STEPS)
     weights = rewriting.constant(f"{at}/int8", integers)
     columns = rewriting.constant(f"{at}/scale", scales.reshape(-1))
-    product = f"{at}/product"
     return [
         _node(
             "MatMulIntegerToFloat",
-            [f"{states}/rows/int8", weights, shared.one, columns, shared.zero_point],
-            product,
+            [f"{states}/rows/int8", weights, _STEP, columns, _ZERO_POINT],
+            f"{at}/product",
             domain=_MICROSOFT,
         ),
-        _node("Mul", [product, f"{states}/rows/scale"], layer.node.output[0]),
+        _node("Mul", [f"{at}/product", f"{states}/rows/largest"], layer.node.output[0]),
     ]
 
 

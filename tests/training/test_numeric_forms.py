@@ -22,7 +22,7 @@ class Model(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.table = torch.nn.Embedding(VOCABULARY, 64)
+        self.table = torch.nn.Embedding(VOCABULARY, 64, padding_idx=0)  # that row is zeros
         self.left, self.right = torch.nn.Linear(64, 48), torch.nn.Linear(64, 48)
         self.register_buffer("kernel", torch.randn(48, 24) / 7)
         self.register_buffer("weights", torch.randn(24, 3).double())
