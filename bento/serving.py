@@ -3,9 +3,10 @@
 import asyncio
 import math
 import time
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from bento.cpus import usable_cpus
 from bento.ids import uuid7
@@ -240,8 +241,10 @@ def _reference(profile: Profile) -> Iterator[tuple[str, str, float]]:
 
 def _bucket(histogram: Histogram, value: float) -> str:
     """Name the bucket by its inclusive upper bound, as Prometheus does."""
-    return _name(next((bound for bound in histogram.bounds if value <= bound), float("inf")))
+    place = bisect_left(histogram.bounds, value)
+    return _name(histogram.bounds[place] if place < len(histogram.bounds) else float("inf"))
 
 
+@cache
 def _name(bound: float) -> str:
     return "+Inf" if bound == float("inf") else f"{bound:g}"

@@ -49,3 +49,18 @@ def test_the_level_decides_and_a_probe_that_succeeds_is_for_debugging(level: str
         level,
     )
     assert [line["route"] for line in lines] == logged
+
+
+def test_lines_of_one_turn_of_the_event_loop_are_written_together_and_whole() -> None:
+    *lines, told = log(
+        "import asyncio, sys\n"
+        "write, sizes = sys.stdout.write, []\n"
+        "sys.stdout.write = lambda piece: sizes.append(len(piece)) or write(piece)\n"
+        "async def several():\n"
+        "    for number in range(100):\n        logs.log_event('counted', number=number)\n"
+        "asyncio.run(several())\n"
+        "logs.log_event('alone', sizes=list(sizes))"
+    )
+    assert [line["number"] for line in lines] == list(range(100))
+    assert 1 < len(told["sizes"]) < 10
+    assert max(told["sizes"]) <= 4_096
