@@ -5,6 +5,7 @@ place, not the message, since a message may quote what it choked on.
 """
 
 import asyncio
+import atexit
 import json
 import logging
 import logging.config
@@ -29,19 +30,25 @@ class _Output:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
+        self._flushes_on: asyncio.AbstractEventLoop | None = None
+        atexit.register(self._flush)
 
     def msg(self, line: str) -> None:
         """Write a line, at once where there is no event loop."""
         self._lines.append(line + "\n")
-        if len(self._lines) == 1:
-            try:
-                asyncio.get_running_loop().call_soon(self._flush)
-            except RuntimeError:
-                self._flush()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._flush()
+            return
+        if loop is not self._flushes_on:  # one that ended before it flushed is not waited for
+            self._flushes_on = loop
+            loop.call_soon(self._flush)
 
     debug = info = warning = error = msg
 
     def _flush(self) -> None:
+        self._flushes_on = None
         lines, self._lines = self._lines, []
         piece = ""
         for line in lines:
@@ -50,8 +57,9 @@ class _Output:
                 sys.stdout.flush()
                 piece = ""
             piece += line
-        sys.stdout.write(piece)
-        sys.stdout.flush()
+        if piece:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
 
 
 _OUTPUT = _Output()

@@ -52,7 +52,10 @@ METRICS: dict[str, _Spec] = {
         "histogram", "Texts scored together.", (), (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
     ),
     "valence_batch_tokens": _Spec(
-        "histogram", "Tokens scored together, padding included.", (), (16, 64, 256, 1024, 2048, 4096, 8192)
+        "histogram",
+        "Tokens scored together, padding included.",
+        (),
+        (16, 32, 64, 128, 256, 384, 512, 1024, 4096),
     ),
     "valence_batch_padding_ratio": _Spec(
         "histogram", "Share of a batch's tokens that is padding.", (), (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75)

@@ -16,15 +16,15 @@ from starlette.applications import Starlette
 
 from bento import logs
 from bento.api import create_app
-from bento.protocol import Protocol
+from bento.protocol import HttpProtocol
 from bento.registry import resolve
 from bento.server import Server
 from bento.settings import PREFIX, SettingsError, load_settings
 
-_KEEP_ALIVE_S = 75  # longer than a client's pool keeps a connection, so that it is the client who ends it
+_KEEP_ALIVE_S = 100  # longer than clients keep an idle connection (Go's: 90 s), so that it is they who end it
 
 
-class _Server(uvicorn.Server):
+class _UvicornServer(uvicorn.Server):
     """Ends when the model is refused, instead of staying up without being ready."""
 
     def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
@@ -45,13 +45,18 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT.
 
     Returns:
-        0 after leaving in order, 1 where the model is refused, 2 where a setting is wrong.
+        0 after leaving in order, 1 where the model is refused or the address is taken, 2 where a setting is
+        wrong; 3 comes from uvicorn where starting fails as nobody expected.
     """
     arguments = _parse()
     try:
         settings = load_settings()
     except SettingsError as error:
         return _refuse(str(error), 2)
+    if settings.workers > 1:
+        return _refuse(
+            f"{PREFIX}WORKERS is {settings.workers}, but this is one process; use bentoml serve", 2
+        )
     if not settings.model:
         return _refuse(f"{PREFIX}MODEL is not set; set it to a package directory or to models:/name/3", 2)
     logs.configure(settings.log_level)
@@ -60,15 +65,20 @@ def main() -> int:
         app,
         host=arguments.host,
         port=arguments.port,
-        http=Protocol,
+        http=HttpProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
     )
-    server = _Server(config, app)
-    # uvicorn raises the signal again when it is done, to end as others do; leaving in order is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    server = _UvicornServer(config, app)
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    # uvicorn raises a signal again when it is done, to end as others do; leaving in order is no failure.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     server.run()
     return 1 if server.refused else 0
 

@@ -44,7 +44,7 @@ def test_before_that_connections_are_kept(serve_alone: "Serve", package_dir: Pat
 
 def test_nothing_is_lost_when_callers_hear_of_it_late(serve_alone: "Serve", package_dir: Path) -> None:
     """They go on until readiness has failed, on kept connections as long as the server keeps them."""
-    with serve_alone(package_dir, VALENCE_DRAIN_SERVE_MS="3000") as live:
+    with serve_alone(package_dir, VALENCE_DRAIN_SERVE_MS=LONG_MS) as live:
         stop = threading.Event()
         callers = [Caller(live.url.removeprefix("http://"), stop) for _ in range(CALLERS)]
         for caller in callers:
@@ -59,6 +59,7 @@ def test_nothing_is_lost_when_callers_hear_of_it_late(serve_alone: "Serve", pack
         stop.set()
         for caller in callers:
             caller.join(WITHIN_S)
+        live.process.send_signal(signal.SIGTERM)  # the wait is over
         assert live.process.wait(WITHIN_S) == 0
     assert [failure for caller in callers for failure in caller.failures] == []
 

@@ -64,3 +64,16 @@ def test_lines_of_one_turn_of_the_event_loop_are_written_together_and_whole() ->
     assert [line["number"] for line in lines] == list(range(100))
     assert 1 < len(told["sizes"]) < 10
     assert max(told["sizes"]) <= 4_096
+
+
+def test_an_event_loop_that_ends_early_takes_no_line_along() -> None:
+    lines = log(
+        "import asyncio\n"
+        "loop = asyncio.new_event_loop()\n"
+        "loop.call_soon(lambda: (logs.log_event('last'), loop.stop()))\n"
+        "loop.run_forever()\nloop.close()\n"
+        "async def other():\n    logs.log_event('other')\n"
+        "asyncio.run(other())\n"
+        "logs.log_event('alone')"
+    )
+    assert [line["event"] for line in lines] == ["last", "other", "alone"]

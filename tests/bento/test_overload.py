@@ -24,7 +24,7 @@ ENOUGH = {200: 20, 429: 20, 504: 5}
 def test_overload_is_refused_and_the_rest_is_answered_rightly(
     serve_alone: "Serve", tmp_path: Path, make_package: Callable[..., Package]
 ) -> None:
-    """Every third caller has less patience than its own texts take."""
+    """Every third caller has a quarter of the patience that its texts take even on an idle server."""
     package = make_package(tmp_path / "slow", layers=8)
     seen: Counter[int] = Counter()
     wrong: list[str] = []
@@ -44,9 +44,11 @@ def test_overload_is_refused_and_the_rest_is_answered_rightly(
     async def overload(url: str) -> httpx.Response:
         limits = httpx.Limits(max_connections=CALLERS)
         async with httpx.AsyncClient(base_url=url, timeout=WITHIN_S, limits=limits) as http:
+            alone = await http.post("/predict/batch", json={"texts": TEXTS})
+            patience = str(max(1, int(alone.json()["latency_ms"] / 4)))
             await asyncio.gather(
                 *(
-                    call(http, {} if number % 3 else {"x-request-timeout-ms": "20"})
+                    call(http, {} if number % 3 else {"x-request-timeout-ms": patience})
                     for number in range(CALLERS)
                 )
             )
@@ -54,6 +56,7 @@ def test_overload_is_refused_and_the_rest_is_answered_rightly(
 
     with serve_alone(package.path, VALENCE_MAX_QUEUE_MS="50") as live:
         after = asyncio.run(overload(live.url))
-    assert set(seen) == set(ENOUGH), seen
+    assert set(seen) <= set(ENOUGH), "429 and 504 are the only refusals"
+    assert all(seen[status] >= count for status, count in ENOUGH.items()), seen
     assert wrong == []
     assert after.status_code == 200

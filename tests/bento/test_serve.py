@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_it_is_one_process_that_answers_and_exits_with_0(serve_alone: "Serve", package_dir: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_is_one_process_that_answers_and_exits_with_0(
+    serve_alone: "Serve", package_dir: Path, number: signal.Signals
+) -> None:
     with serve_alone(package_dir) as live:
         assert psutil.Process(live.process.pid).children() == []
         with httpx.Client(base_url=live.url) as http:
             assert http.post("/predict", json={"text": "fantastic"}).json()["sentiment"] == "positive"
             assert http.get("/docs").status_code == 200
             assert "valence_requests_total" in http.get("/metrics").text
-        live.process.send_signal(signal.SIGTERM)
+        live.process.send_signal(number)
         assert live.process.wait(30) == 0
+    assert "Traceback" not in live.log.read_text()
 
 
 def run(**environment: str) -> subprocess.CompletedProcess[str]:
@@ -47,6 +51,7 @@ def run(**environment: str) -> subprocess.CompletedProcess[str]:
     [
         ({"VALENCE_MODEL": ""}, "VALENCE_MODEL is not set"),
         ({"VALENCE_MODEL": "x", "VALENCE_LANES": "many"}, "VALENCE_LANES: "),
+        ({"VALENCE_MODEL": "x", "VALENCE_WORKERS": "2"}, "VALENCE_WORKERS is 2"),
     ],
 )
 def test_a_wrong_setting_is_said_in_one_line(environment: dict[str, str], message: str) -> None:

@@ -103,6 +103,10 @@ class DuckDB:
             if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
                 told += ". If the disk is full, free some space and run this again: nothing half is left"
             raise TrainingError(f"DuckDB: {told}") from error
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # how DuckDB passes on Ctrl-C
+                raise KeyboardInterrupt from None
+            raise
 
     def _batches(self, files: Sequence[RawFile]) -> Iterator[pa.RecordBatch]:
         try:
