@@ -94,7 +94,8 @@ class Backlog:
     def _horizon(self) -> float:
         """Return the number of the youngest text that may go along.
 
-        At least as many texts as a window holds are that old, since no more can have come after it.
+        At least as many texts as a window holds are that old, since no more can have come after it. Age is
+        counted by arrival, not by turn, so the many texts of an old request may go along with anybody.
         """
         window = WINDOW_BATCHES * self._batch_tokens * self.texts / max(1, self.tokens)
         return self._joined - max(0.0, self.texts - window)
