@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.contenders import Pair
 from benchmarks.environment import InstallError, make_environment
+from benchmarks.load import LoadError
 from benchmarks.model import make_pair
 from benchmarks.plan import FULL, QUICK
 from benchmarks.report import write_report
@@ -26,7 +27,7 @@ _OUTPUT = _ROOT / "docs" / "benchmarks.json"
 
 
 def main() -> int:
-    """Run; exit code 1 says that something did not start, 2 that the call was wrong."""
+    """Run; exit code 1: something did not start or was not loaded as planned; 2: the call was wrong."""
     arguments = _parse()
     try:
         make_environment()
@@ -37,7 +38,7 @@ def main() -> int:
         )
         plan = QUICK if arguments.quick else FULL
         document = run(pair, plan, soak_minutes=arguments.soak, scratch=_SCRATCH)
-    except (InstallError, PackageError, ServerError, TrainingError) as error:
+    except (InstallError, LoadError, PackageError, ServerError, TrainingError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -63,7 +63,7 @@ def _rps(server: str, backend: str, concurrency: int) -> Callable[[Document], fl
     def ratio(part: Document) -> float:
         ours = _cell(part["rows"], *_OURS, concurrency)["rps"]
         theirs = _cell(part["rows"], server, backend, concurrency)["rps"]
-        return float(ours / theirs) if theirs else math.inf
+        return float(ours / theirs) if theirs else math.nan  # a peer that failed is no measurement
 
     return ratio
 

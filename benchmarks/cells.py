@@ -54,6 +54,7 @@ def measure(
 
     Raises:
         ServerError: It does not start.
+        LoadError: It was not loaded as planned.
     """
     loads = []
     with running(contender, variant, pair) as server:
@@ -72,22 +73,22 @@ def measure(
     say(f"round {number + 1}  {contender.name:14} ready after {server.ready_s:.1f} s", START_S)
     return [
         Cell(
-            number,
-            contender.name,
-            contender.backend,
-            concurrency,
-            load.rps,
-            load.p50_ms,
-            load.p99_ms,
-            load.server_cpu_ms_per_request,
-            load.client_cpu_ms_per_request,
-            load.client_cpu_share,
-            load.other_cpu_share,
-            load.errors,
-            load.refused,
-            rss_mb,
-            largest_mb,
-            server.ready_s,
+            round=number,
+            server=contender.name,
+            backend=contender.backend,
+            concurrency=concurrency,
+            rps=load.rps,
+            p50_ms=load.p50_ms,
+            p99_ms=load.p99_ms,
+            cpu_ms_per_request=load.server_cpu_ms_per_request,
+            client_cpu_ms_per_request=load.client_cpu_ms_per_request,
+            client_cpu_share=load.client_cpu_share,
+            other_cpu_share=load.other_cpu_share,
+            errors=load.errors,
+            refused=load.refused,
+            rss_mb=rss_mb,
+            largest_process_mb=largest_mb,
+            ready_s=server.ready_s,
         )
         for concurrency, load, (rss_mb, largest_mb) in loads
     ]

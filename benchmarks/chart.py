@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 # Okabe and Ito's colours, which people with any colour vision can tell apart; markers differ as well.
 _STYLES = {
     ("valence", "onnx"): ("#000000", "o"),
-    ("valence, bentoml serve", "onnx"): ("#999999", "o"),
+    ("valence, bentoml serve", "onnx"): ("#56B4E9", "X"),
     ("fastapi", "onnx"): ("#0072B2", "s"),
     ("bentoml", "onnx"): ("#E69F00", "^"),
     ("litserve", "onnx"): ("#009E73", "D"),

@@ -42,6 +42,7 @@ class Client:
     Attributes:
         answers: What came back, in this order.
         in_flight: How many requests wait for their answer.
+        exhausted: More was to be sent than there are requests; what came back is of a lesser load.
         answered: Called after each answer.
     """
 
@@ -52,6 +53,7 @@ class Client:
         self._opening: set[asyncio.Task[None]] = set()
         self.answers: list[Answer] = []
         self.in_flight = 0
+        self.exhausted = False
         self.answered: Callable[[], None] = lambda: None
 
     def send(self, due: float) -> None:
@@ -64,7 +66,7 @@ class Client:
         while self._idle:
             connection = self._idle.pop()
             if connection.open:
-                connection.send(next(self._requests), due)
+                self._send_next(connection, due)
                 return
         task = asyncio.ensure_future(self._connect_and_send(due))
         self._opening.add(task)
@@ -88,7 +90,16 @@ class Client:
             await asyncio.sleep(_RECONNECT_S)
             self._record(due, LOST)
             return
-        connection.send(next(self._requests), due)
+        self._send_next(connection, due)
+
+    def _send_next(self, connection: "_Connection", due: float) -> None:
+        request = next(self._requests, None)
+        if request is None:  # noted, not raised: callbacks of the event loop have no caller to tell
+            self.exhausted = True
+            self.in_flight -= 1
+            connection.close()
+            return
+        connection.send(request, due)
 
     def _end(self, connection: "_Connection", status: int) -> None:
         if connection.open:

@@ -39,7 +39,7 @@ class Job:
         after: What stands behind it.
         words: The file that texts are made of.
         seed: Another seed, other texts.
-        texts: How many are made beforehand; more are never sent.
+        texts: How many are made beforehand; a job that would need more fails.
         warm_s: Seconds of load before the measured ones.
         seconds: Measured seconds.
         concurrency: So many requests are always in flight (closed loop), if not `rate`.
@@ -83,24 +83,29 @@ class Load:
     other_cpu_share: float
 
 
+class LoadError(Exception):
+    """The load was not what the job says; the message says why and what to do."""
+
+
 def run_load(job: Job) -> Load:
     """Run a job in a process of its own.
 
     Raises:
-        subprocess.CalledProcessError: It failed; its standard error says why.
+        LoadError: It failed.
     """
     done = subprocess.run(  # noqa: S603 - this module
         [sys.executable, "-m", "benchmarks.load", json.dumps(asdict(job))],
-        check=True,
-        stdout=subprocess.PIPE,
+        capture_output=True,
         text=True,
         cwd=Path(__file__).resolve().parent.parent,
     )
+    if done.returncode:
+        raise LoadError(f"the load generator failed, exit code {done.returncode}: {done.stderr.strip()}")
     return Load(**json.loads(done.stdout))
 
 
 def main() -> None:
-    """Run the job that the command line names."""
+    """Run the job that the command line names; exit code 1 says that it could not be done as it says."""
     job = Job(**json.loads(sys.argv[1]))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(_FILES, hard), hard))
@@ -111,7 +116,11 @@ def main() -> None:
     ]
     gc.collect()
     gc.freeze()
-    print(json.dumps(asdict(uvloop.run(_measure(job, requests)))))
+    try:
+        load = uvloop.run(_measure(job, requests))
+    except LoadError as error:
+        sys.exit(str(error))
+    print(json.dumps(asdict(load)))
 
 
 async def _measure(job: Job, requests: list[bytes]) -> Load:
@@ -134,6 +143,11 @@ async def _measure(job: Job, requests: list[bytes]) -> Load:
         await arrivals
     client.answered = lambda: None
     await client.drain(DRAIN_S)
+    if client.exhausted:
+        raise LoadError(
+            f"all {job.texts} texts were sent before the {job.warm_s + job.seconds:g} s were over, so that "
+            "the server got less load than it was to get; make more (`Plan.texts` in benchmarks/plan.py)"
+        )
     answers = [
         answer for answer in client.answers if started <= (answer.due if job.rate else answer.ended) < ended
     ]

@@ -22,8 +22,8 @@ from training.families.transformer.finetune import finetune
 from training.families.transformer.graph import Classifier
 from training.rows import Rows
 
+TRAIN_ROWS = 3_000
 _SEED = 7
-_TRAIN_ROWS = 3_000
 _ROWS = 9_000
 
 
@@ -38,8 +38,8 @@ def make_pair(directory: Path) -> Pair:
     if pair.package.exists() and pair.huggingface.exists():
         return pair
     texts, labels = _read_corpus()
-    train = Rows(texts[:_TRAIN_ROWS], labels[:_TRAIN_ROWS])
-    held_out = Rows(texts[_TRAIN_ROWS:_ROWS], labels[_TRAIN_ROWS:_ROWS])
+    train = Rows(texts[:TRAIN_ROWS], labels[:TRAIN_ROWS])
+    held_out = Rows(texts[TRAIN_ROWS:_ROWS], labels[TRAIN_ROWS:_ROWS])
     model, tokenizer = finetune(
         train,
         LABELS,

@@ -56,6 +56,7 @@ def measure_overload(pair: Pair, words: Path, plan: Plan, say: Say) -> list[Over
 
     Raises:
         ServerError: It does not start.
+        LoadError: It was not loaded as planned.
     """
     with running(OURS, {}, pair) as server:
         found = [
@@ -100,18 +101,18 @@ def _round(server: Running, words: Path, plan: Plan, number: int, say: Say) -> l
         load = run_load(job(times, rate=rate, within_s=(budget_ms + batch_ms) / 1e3))
         found.append(
             Overload(
-                times,
-                rate,
-                peak.rps,
-                load.useful_rps,
-                load.p99_ms,
-                budget_ms,
-                _mean_ms(before, _batches(server.port)),
-                load.refused,
-                load.errors,
-                sum(load.statuses.values()),
-                load.server_cpu_share,
-                load.other_cpu_share,
+                times=times,
+                asked_per_s=rate,
+                peak_rps=peak.rps,
+                goodput_rps=load.useful_rps,
+                p99_ms=load.p99_ms,
+                budget_ms=budget_ms,
+                batch_ms=_mean_ms(before, _batches(server.port)),
+                refused=load.refused,
+                errors=load.errors,
+                asked=sum(load.statuses.values()),
+                server_cpu_share=load.server_cpu_share,
+                other_cpu_share=load.other_cpu_share,
             )
         )
         say(

@@ -36,6 +36,7 @@ def run(pair: Pair, plan: Plan, *, soak_minutes: float, scratch: Path) -> dict[s
 
     Raises:
         ServerError: A server does not start.
+        LoadError: A server was not loaded as planned.
     """
     words = scratch / "words.json"
     corpus.write_words(words, (pair.package / "tokenizer.json").read_bytes())

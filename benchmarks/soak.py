@@ -48,6 +48,7 @@ def measure_soak(pair: Pair, words: Path, plan: Plan, minutes: float, say: Say) 
 
     Raises:
         ServerError: It does not start.
+        LoadError: It was not loaded as planned.
         ValueError: Less than a minute was asked for.
     """
     if minutes < 1:

@@ -1,10 +1,12 @@
 """The bars, computed from what a run found."""
 
+import math
 from typing import Any
 
 import pytest
 
 from benchmarks.bars import Bar, bars
+from benchmarks.contenders import OURS_WATCHED
 
 Document = dict[str, Any]
 
@@ -63,9 +65,22 @@ def test_growth_counts_where_it_can_be_told_from_none(
     assert by_name(document, "growth").met is met
 
 
-def test_a_peer_that_answers_nothing_is_beaten(document: Document) -> None:
+def test_a_peer_that_answers_nothing_was_not_measured(document: Document) -> None:
     for row in document["rows"]:
         if row["server"] == "litserve":
             row["rps"] = 0.0
 
-    assert by_name(document, "LitServe").met
+    assert math.isnan(by_name(document, "LitServe").measured)
+    assert not by_name(document, "LitServe").met
+
+
+@pytest.mark.parametrize("rps", [1.0, 1e9])
+def test_our_server_behind_another_is_not_in_the_bars(document: Document, rps: float) -> None:
+    before = bars(document)
+    for row in document["rows"]:
+        if row["server"] == OURS_WATCHED.name:
+            row |= {"rps": rps, "ready_s": 99.0}
+
+    assert [bar for bar in bars(document) if not math.isnan(bar.measured)] == [
+        bar for bar in before if not math.isnan(bar.measured)
+    ]

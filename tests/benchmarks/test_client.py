@@ -47,11 +47,11 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(answer: Reply) -> AsyncIterator[tuple[Server, Client]]:
+async def serving(answer: Reply, texts: int = 1_000) -> AsyncIterator[tuple[Server, Client]]:
     server = Server(answer)
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    requests = (make_request("127.0.0.1", b'{"text":"%d"}' % number) for number in range(1_000))
+    requests = (make_request("127.0.0.1", b'{"text":"%d"}' % number) for number in range(texts))
     async with listener:
         yield server, Client("127.0.0.1", port, requests)
 
@@ -134,6 +134,33 @@ def test_a_server_that_is_not_there_loses_requests() -> None:
         client.send(time.perf_counter())
         await client.drain(30)
         assert [answer.status for answer in client.answers] == [LOST]
+
+    asyncio.run(run())
+
+
+def test_a_client_without_requests_left_says_so() -> None:
+    async def run() -> None:
+        async with serving(lambda _: reply(GOOD), texts=3) as (server, client):
+            exhausted = []
+            for _ in range(4):  # the last on a connection that is idle
+                client.send(time.perf_counter())
+                while client.in_flight:
+                    await asyncio.sleep(0)
+                exhausted.append(client.exhausted)
+            assert exhausted == [False, False, False, True]
+            assert len(client.answers) == len(server.bodies) == 3
+
+    asyncio.run(run())
+
+
+def test_a_client_without_requests_left_says_so_on_new_connections() -> None:
+    async def run() -> None:
+        async with serving(lambda _: reply(GOOD), texts=3) as (_, client):
+            for _ in range(5):
+                client.send(time.perf_counter())
+            await client.drain(30)
+            assert (client.exhausted, client.in_flight) == (True, 0)
+            assert [answer.status for answer in client.answers] == [200] * 3
 
     asyncio.run(run())
 

@@ -1,9 +1,53 @@
-"""What a load comes to, from its answers."""
+"""What a load comes to, from its answers, and that one that was not as planned is none."""
 
+import json
 import math
+import os
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
 
 from benchmarks.client import LOST, WRONG, Answer
-from benchmarks.load import summarise
+from benchmarks.load import Job, LoadError, run_load, summarise
+
+
+class _Positive(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Answer that all is well."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "24")
+        self.end_headers()
+        self.wfile.write(b'{"sentiment":"positive"}')
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Where somebody answers."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Positive) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("load", [{"concurrency": 2}, {"rate": 500.0}])
+def test_a_job_that_runs_out_of_texts_fails(port: int, tmp_path: Path, load: dict[str, float]) -> None:
+    words = tmp_path / "words.json"
+    words.write_text(json.dumps([f"word{number}" for number in range(99)]))
+    few = Job(port, os.getpid(), '{"text":', "}", str(words), (1,), texts=20, warm_s=0.1, seconds=0.9, **load)  # type: ignore[arg-type]
+
+    with pytest.raises(LoadError, match=r"all 20 texts were sent before the 1 s were over.*make more"):
+        run_load(few)
 
 
 def test_answers_become_figures() -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from benchmarks import model
 from benchmarks.bars import bars
 from benchmarks.chart import draw
+from benchmarks.contenders import CONTENDERS, OURS_WATCHED
 from benchmarks.report import bars_table, render, results_table, unflattering
+from bento import runner
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,6 +45,38 @@ def test_where_a_peer_is_better_is_said(document: dict[str, Any]) -> None:
     assert "litserve (onnx) at concurrency 8: 3 errors." in lines
     assert not any("ready" in line for line in lines)
     assert any(line.startswith("Missed: requests/s ÷ FastAPI + transformers.pipeline") for line in lines)
+
+
+def test_our_server_behind_another_is_no_peer_that_was_better(document: dict[str, Any]) -> None:
+    for row in document["rows"]:
+        if row["server"] == OURS_WATCHED.name:
+            row |= dict.fromkeys(("p50_ms", "p99_ms", "cpu_ms_per_request", "rss_mb", "ready_s"), 0.1)
+            row["rps"] = 1e9
+
+    assert not any(" is better in " in line for line in unflattering(document, bars(document)))
+
+
+def test_a_peer_that_failed_was_not_measured(document: dict[str, Any]) -> None:
+    failed = [dict(row, rps=0.0) if row["server"] == "litserve" else row for row in document["rows"]]
+    document["rounds"].append({"rows": failed, "offline": document["offline"]})
+
+    (partly,) = [line for line in bars_table(bars(document)).splitlines() if "LitServe" in line]
+    assert partly.endswith("| 4.00 | 4.00 to 4.00, 1 of 2 not measured | yes |")
+
+    document["rows"] = failed
+    document["rounds"] = document["rounds"][1:]
+
+    (never,) = [line for line in bars_table(bars(document)).splitlines() if "LitServe" in line]
+    assert never.endswith("| - | 1 of 1 not measured | not measured |")
+    lines = unflattering(document, bars(document))
+    assert "Not measured: requests/s ÷ LitServe, same ONNX file, concurrency 128." in lines
+
+
+def test_what_is_said_of_priority_and_model_is_what_is_done(document: dict[str, Any]) -> None:
+    page = render(document, "chart.svg")
+
+    assert f"niceness {runner._NICENESS}," in page
+    assert f"fine-tuned on {model.TRAIN_ROWS:,} rows" in page
 
 
 def test_a_machine_that_was_busy_otherwise_is_reported(document: dict[str, Any]) -> None:
@@ -99,6 +134,13 @@ def test_a_chart_of_the_same_rows_is_the_same(document: dict[str, Any], tmp_path
         draw(document["rows"], 410.0, tmp_path / name)
 
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_every_contender_is_in_the_legend(document: dict[str, Any], tmp_path: Path) -> None:
+    draw(document["rows"], 410.0, tmp_path / "chart.svg")
+
+    drawn = (tmp_path / "chart.svg").read_text()
+    assert [one.name for one in CONTENDERS if f"<!-- {one.name} ({one.backend}) -->" not in drawn] == []
 
 
 def test_published_rows_have_the_keys_that_others_read(document: dict[str, Any]) -> None:

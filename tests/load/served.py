@@ -1,4 +1,4 @@
-"""The newest model as a Bento behind `bentoml serve`, as `make serve` has it."""
+"""The model in production as a Bento behind `bentoml serve`, as `make serve` has it."""
 
 import json
 import os
