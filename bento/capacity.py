@@ -110,6 +110,14 @@ class Capacity:
         self._asked.append((second, tokens))
         self._forget(second)
 
+    def take_over_demand(self, previous: "Capacity") -> None:
+        """Count what was asked of another as asked of this one, and of nobody else."""
+        self._asked = previous._asked.copy()
+
+    def forget_demand(self) -> None:
+        """Count nothing of what was asked so far."""
+        self._asked.clear()
+
     def used_ratio(self, now: float) -> float:
         """Return the tokens asked for in the last 10 s over what the lanes score in 10 s of full batches.
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -73,7 +74,7 @@ async def _load(server: Server, find_model: Callable[[], Resolved]) -> Participa
             committed = run.choice() or choice
             if committed == choice:
                 server.begin(loaded)
-                participant = Participant(run, server)
+                participant = Participant(run, server, _end_worker)
                 await participant.listen()
                 return participant
         await loaded.close()  # the model was changed while the old one was loaded
@@ -84,6 +85,11 @@ def _first_choice(settings: Settings, found: Resolved) -> Choice:
     return Choice(
         path=found.path, digest=settings.model_digest, version=settings.model_version or found.version
     )
+
+
+def _end_worker() -> None:
+    """Leave as at any other end, finishing what was taken; whoever started the worker starts another."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 @contextlib.asynccontextmanager

@@ -3,18 +3,20 @@
 A conversation is one connection. The coordinator sends a choice; the worker stages it beside the model
 that it serves, and answers with its vote; the coordinator sends `SWITCH`, or ends the connection. An end
 without a verdict, be it that another worker refused or that the coordinator died, is settled by the
-pointer: what it names was committed.
+pointer: what it names was committed. A worker that cannot follow a commit ends, since its successor starts
+with what was committed.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import BaseModel
 
-from bento.logs import log_warning
+from bento.logs import log_error, log_warning
 from bento.package import PackageError
 from bento.rundir import Choice, RunDirectory
 
@@ -39,7 +41,7 @@ class Member(Protocol):
         """
 
     def switch(self) -> None:
-        """Serve what is staged."""
+        """Serve what is staged. It is committed: where this fails, the worker ends."""
 
     async def discard(self) -> None:
         """Let go of what is staged."""
@@ -48,9 +50,17 @@ class Member(Protocol):
 class Participant:
     """Listens for coordinators on behalf of a member."""
 
-    def __init__(self, run: RunDirectory, member: Member) -> None:
+    def __init__(self, run: RunDirectory, member: Member, end_worker: Callable[[], None]) -> None:
+        """Prepare; `listen` begins.
+
+        Args:
+            run: Where it listens.
+            member: Whose model is changed.
+            end_worker: Has the worker replaced by one that starts with what is committed.
+        """
         self._run = run
         self._member = member
+        self._end_worker = end_worker
         self._staging = asyncio.Lock()
         self._conversations: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -109,10 +119,17 @@ class Participant:
         with contextlib.suppress(ConnectionError):
             await _say(writer, Vote())
             verdict = await reader.readline()
-        if verdict != SWITCH and self._run.choice() != choice:
+        try:
+            committed = verdict == SWITCH or self._run.choice() == choice
+            if committed:
+                self._member.switch()
+        except BaseException as error:
+            log_error("the worker ends, as it cannot follow a change of model", error=type(error).__name__)
+            self._end_worker()
+            raise
+        if not committed:
             await self._member.discard()
             return
-        self._member.switch()
         with contextlib.suppress(ConnectionError):
             writer.write(SWITCH)
             await writer.drain()

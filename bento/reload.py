@@ -10,7 +10,7 @@ from starlette.responses import Response
 from bento.body import read_json
 from bento.coordinator import RefusedError, WorkersMissingError, change_model
 from bento.exchange import Exchange
-from bento.logs import log_warning
+from bento.logs import log_error, log_warning
 from bento.package import MODEL_NAME, PackageError, read_digest
 from bento.problems import ProblemError
 from bento.registry import RegistryError, UnknownVersionError, resolve
@@ -26,15 +26,15 @@ async def reload(request: Request) -> Response:
     """Change the model."""
     server = Server.of(request.scope)
     _authorise(request, server.settings)
-    _, serving = ready(request.scope)
+    ready(request.scope)
     body = await read_json(request.scope, request.receive, ReloadRequest, server.settings.max_body_bytes)
     choice = await run_in_threadpool(_choose, body, server.settings)
-    previous = serving.model
+    previous = ready(request.scope)[1].model  # as of now: another change may have come meanwhile
     model = Model(name=MODEL_NAME, version=choice.version, digest=choice.digest)
     workers = server.workers
     if model != previous:
         workers = await _change(server, choice, previous)
-    Exchange.of(request.scope).model_version = ready(request.scope)[1].version
+    Exchange.of(request.scope).model_version = model.version
     answer = ReloadAnswer(model=model, previous=previous, workers=workers)
     return Response(answer.model_dump_json(), media_type="application/json")
 
@@ -91,4 +91,10 @@ async def _change(server: Server, choice: Choice, previous: Model) -> int:
         log_warning("a model was not changed", digest=choice.digest, version=choice.version, why=str(missing))
         raise ProblemError(
             HTTPStatus.SERVICE_UNAVAILABLE, f"{missing}; {still}; try again", headers=_RETRY_AFTER
+        ) from None
+    except OSError as error:
+        log_error("a model was not changed", digest=choice.digest, version=choice.version, why=str(error))
+        raise ProblemError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"the server's directory for temporary files cannot be used ({error.strerror}); {still}",
         ) from None

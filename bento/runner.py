@@ -54,7 +54,7 @@ class Runner:
             lanes: How many batches are scored side by side.
             batch_tokens: How many padded tokens a batch may hold; a longer text goes alone.
             max_queue_s: The predicted wait beyond which callers are turned away.
-            observe: Hears of every batch, on the event loop.
+            observe: Hears of every batch that somebody asked for, on the event loop.
             clock: What deadlines are told by.
         """
         self._score = score
@@ -66,6 +66,7 @@ class Runner:
         self._scheduler = Scheduler(
             lanes=lanes, batch_tokens=batch_tokens, max_queue_s=max_queue_s, clock=clock
         )
+        self._warming_up = False
         self._draining = False
         self._idle = asyncio.Event()
         self._pool: ThreadPoolExecutor | None = None
@@ -78,16 +79,24 @@ class Runner:
     async def warm_up(self, texts: Sequence[Encoding]) -> None:
         """Score batches of growing size on all lanes, to learn what they cost here.
 
+        Nobody asked for them, so they are neither observed nor counted as demand.
+
         Args:
             texts: Examples, at least one.
+
+        Raises:
+            ScoringError: The model fails on one of them.
         """
         largest = min(self._batch_tokens, _LARGEST_WARM_UP_TOKENS) // max(1, *map(len, texts))
         sizes = [1 << doubled for doubled in range(max(1, largest).bit_length())]
+        self._warming_up = True
         self._scheduler.max_queue_s = math.inf  # nobody waits yet, whatever a batch takes
         for size in sizes * _WARM_UPS:
             sample = [texts[index % len(texts)] for index in range(size)]
             await asyncio.gather(*(self.submit(sample) for _ in range(self._lanes)))
         self._scheduler.max_queue_s = self._max_queue_s
+        self.capacity.forget_demand()
+        self._warming_up = False
 
     @property
     def depth(self) -> int:
@@ -182,8 +191,9 @@ class Runner:
         if error is None:
             scores, infer_s = run.result()
             self._scheduler.finish(batch, scores, infer_s)
-            waits_s = tuple(batch.taken - text.request.joined for text in batch.texts)
-            self._observe(BatchReport(waits_s, batch.tokens, batch.padded_tokens, infer_s))
+            if not self._warming_up:
+                waits_s = tuple(batch.taken - text.request.joined for text in batch.texts)
+                self._observe(BatchReport(waits_s, batch.tokens, batch.padded_tokens, infer_s))
         else:
             self._scheduler.fail(batch, error)
         self._fill_lanes()

@@ -11,12 +11,10 @@ from starlette.types import Scope
 from bento.exchange import Exchange
 from bento.logs import log_event
 from bento.metrics import Metrics
-from bento.package import PackageError
 from bento.problems import ProblemError
 from bento.rundir import Choice, RunDirectory
 from bento.serving import Serving, open_serving
 from bento.settings import Settings
-from bento.work import ScoringError
 
 
 @dataclass
@@ -62,10 +60,7 @@ class Server:
         Raises:
             PackageError: It must not be served; nothing is staged.
         """
-        try:
-            self._staged = await open_serving(choice, self.settings, self.metrics)
-        except ScoringError as error:
-            raise PackageError(f"{choice.path}: cannot be warmed up: {error}") from error
+        self._staged = await open_serving(choice, self.settings, self.metrics)
         log_event("staged", model=self._staged.model.model_dump())
 
     def switch(self) -> None:
@@ -73,11 +68,11 @@ class Server:
         staged, previous = self._staged, self.serving
         if staged is None or previous is None:
             raise RuntimeError("a switch needs a staged model and one that serves")
-        staged.take_over(previous)
         self.serving, self._staged = staged, None
         retiring = asyncio.ensure_future(_let_go(previous))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
+        staged.take_over(previous)  # last: what metrics tell must not decide which model answers
         log_event("switched", model=staged.model.model_dump(), previous=previous.model.model_dump())
 
     async def discard(self) -> None:

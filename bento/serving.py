@@ -11,13 +11,13 @@ from functools import cache, partial
 from bento.cpus import usable_cpus
 from bento.ids import uuid7
 from bento.metrics import Metrics
-from bento.package import Histogram, Manifest, Profile, read_package
+from bento.package import Histogram, Manifest, PackageError, Profile, read_package
 from bento.rundir import Choice
 from bento.runner import BatchReport, Runner
 from bento.schemas import Model, Prediction
 from bento.scorer import Encoding, Scorer
 from bento.settings import Settings
-from bento.work import Scored
+from bento.work import Scored, ScoringError
 
 _INLINE_CHARS = 4_096  # up to here tokenising is quicker than handing it to a thread
 _DIGITS = 6  # of a score
@@ -79,9 +79,10 @@ class Serving:
         await self.runner.warm_up([self._scorer.encode(canary.text) for canary in self.manifest.canaries])
 
     def take_over(self, previous: "Serving | None") -> None:
-        """Be the model that metrics tell of, instead of the previous one."""
+        """Be the model that metrics tell of, instead of the previous one, with the demand that it met."""
         told = self._describe()
         if previous is not None:
+            self.runner.capacity.take_over_demand(previous.runner.capacity)
             previous.stop_telling()
             for name, *labels in previous._describe().keys() - told.keys():
                 self._metrics.set(name, 0, *labels)
@@ -213,6 +214,9 @@ async def open_serving(choice: Choice, settings: Settings, metrics: Metrics) -> 
     serving = Serving(*await asyncio.to_thread(load), settings, metrics)
     try:
         await serving.start()
+    except ScoringError as error:
+        await serving.close()
+        raise PackageError(f"{choice.path}: cannot be warmed up: {error}") from error
     except BaseException:
         await serving.close()
         raise

@@ -79,6 +79,18 @@ def test_used_ratio_is_what_was_asked_over_what_can_be_scored_in_10_s() -> None:
     assert capacity.headroom(41) == 0
 
 
+def test_demand_is_taken_over_and_what_it_costs_is_not() -> None:
+    previous, capacity = (Capacity(lanes=1, batch_tokens=100) for _ in range(2))
+    previous.learn(texts=1, tokens=100, padded_tokens=100, seconds=1)
+    capacity.learn(texts=1, tokens=100, padded_tokens=100, seconds=2)
+    previous.ask(250, now=0)
+    capacity.take_over_demand(previous)
+    assert capacity.used_ratio(0) == pytest.approx(0.5)
+    capacity.ask(250, now=0)
+    assert capacity.used_ratio(0) == pytest.approx(1)
+    assert previous.used_ratio(0) == pytest.approx(0.25)
+
+
 def test_padding_takes_from_the_capacity() -> None:
     capacity = Capacity(lanes=1, batch_tokens=100)
     capacity.learn(texts=10, tokens=50, padded_tokens=100, seconds=1)

@@ -1,21 +1,28 @@
 """`POST /reload`: who may, what is refused and why, and what has changed afterwards."""
 
 import gc
+import signal
 import tempfile
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from bento.package import MODEL_NAME
-from bento.rundir import RunDirectory
+from bento.coordinator import change_model
+from bento.package import MODEL_NAME, write_package
+from bento.registry import Resolved, resolve
+from bento.rundir import Choice, RunDirectory
+from bento.scorer import Scorer
 
 if TYPE_CHECKING:
-    from tests.bento.conftest import MakeApp, Registry
+    from tests.bento.conftest import MakeApp, MakePackage, Registry
 
 TOKEN = "a-token-for-tests"  # noqa: S105
 ADMIN = {"authorization": f"Bearer {TOKEN}"}
@@ -190,6 +197,116 @@ def test_a_missing_worker_is_waited_for(admin: TestClient) -> None:
     answer = admin.post("/reload", json={"version": "2"})
     assert_problem(answer, 503, "1 of 2 workers", "serves on")
     assert int(answer.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("fault", ["the pointer cannot be written", "the directory is gone"])
+def test_a_change_that_cannot_be_written_has_not_happened(
+    admin: TestClient, registry: "Registry", fault: str
+) -> None:
+    run: Path = admin.app.state.server.run.path  # type: ignore[attr-defined]
+    aside, blocker = run.with_name(f"{run.name}-aside"), run / "model.json.new"
+    before = serving(admin)
+    if fault == "the directory is gone":
+        run.rename(aside)
+    else:
+        blocker.mkdir()
+    try:
+        answer = admin.post("/reload", json={"version": "2"})
+    finally:
+        if fault == "the directory is gone":
+            aside.rename(run)
+        else:
+            blocker.rmdir()
+    assert_problem(answer, 503, "directory", "version 1", before["digest"], "serves on")
+    assert str(run) not in answer.text
+    assert serving(admin) == before
+    assert admin.post("/reload", json={"version": "2"}).json()["workers"] == 1
+
+
+@pytest.mark.parametrize("wanted", ["1", "2"])
+def test_a_change_that_comes_meanwhile_is_what_was_before(
+    admin: TestClient, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    """Another caller changes version 1 for 2, while a first one waits for the registry."""
+
+    def resolve_late(reference: str, registry: str, cache_dir: Path) -> Resolved:
+        found = resolve(reference, registry, cache_dir)
+        monkeypatch.setattr("bento.reload.resolve", resolve)
+        assert admin.post("/reload", json={"version": "2"}).json()["previous"]["version"] == "1"
+        return found
+
+    monkeypatch.setattr("bento.reload.resolve", resolve_late)
+    answer = admin.post("/reload", json={"version": wanted})
+    assert answer.json()["previous"]["version"] == "2"
+    assert answer.json()["model"]["version"] == answer.headers["x-model-version"] == wanted
+    assert serving(admin)["version"] == wanted
+
+
+def test_what_has_happened_is_said_although_the_server_has_gone_meanwhile(
+    admin: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = admin.app.state.server  # type: ignore[attr-defined]
+
+    async def change_and_close(run: RunDirectory, choice: Choice, *, workers: int) -> int:
+        switched = await change_model(run, choice, workers=workers)
+        await server.close()
+        return switched
+
+    monkeypatch.setattr("bento.reload.change_model", change_and_close)
+    answer = admin.post("/reload", json={"version": "2"})
+    assert answer.json()["model"]["version"] == answer.headers["x-model-version"] == "2"
+
+
+def test_a_switch_that_fails_once_it_is_committed_ends_the_worker_and_not_its_answers(
+    admin: TestClient, registry: "Registry", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        ended.append(number)
+
+    tell = admin.app.state.server.metrics.set  # type: ignore[attr-defined]
+
+    def fail(name: str, value: float, *labels: str) -> None:
+        if name == "valence_model_info":
+            raise OSError
+        tell(name, value, *labels)
+
+    handler = signal.signal(signal.SIGTERM, note)
+    try:
+        monkeypatch.setattr(admin.app.state.server.metrics, "set", fail)  # type: ignore[attr-defined]
+        answer = admin.post("/reload", json={"version": "2"})
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert answer.status_code == 200
+    assert answer.json()["workers"] == 0
+    assert ended == [signal.SIGTERM]
+    assert serving(admin)["digest"] == registry.packages["2"].digest
+    prediction = admin.post("/predict", json={"text": "good"}).json()
+    assert prediction["model"]["version"] == "2"
+
+
+def test_a_first_model_that_cannot_be_warmed_up_is_refused(
+    make_app: "MakeApp", make_package: "MakePackage", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where memory runs out after the canary texts were scored: they fail, and nobody looked before."""
+    package = make_package(tmp_path / "package", poison=["arsenic"])
+    first, *others = package.manifest.canaries
+    canaries = (first.model_copy(update={"text": "arsenic"}), *others)
+    manifest = package.manifest.model_copy(update={"canaries": canaries})
+    write_package(package.path, manifest, tokenizer=package.tokenizer, graph=package.graph)
+    monkeypatch.setattr(Scorer, "check", lambda _: None)
+    with TestClient(make_app(package.path)) as client:
+        assert client.app.state.server.refused  # type: ignore[attr-defined]
+        assert client.get("/readyz").status_code == 503
+
+
+def test_demand_outlasts_the_change(admin: TestClient) -> None:
+    server = admin.app.state.server  # type: ignore[attr-defined]
+    assert server.serving.runner.capacity.used_ratio(time.perf_counter()) == 0, "warming up is no demand"
+    server.serving.runner.capacity.ask(1_000_000, time.perf_counter() + 3_600)  # so that it is not forgotten
+    admin.post("/reload", json={"version": "2"})
+    assert server.serving.runner.capacity.used_ratio(time.perf_counter()) > 0
 
 
 def test_before_the_model_is_there_nothing_can_be_changed(start: Callable[..., TestClient]) -> None:

@@ -267,7 +267,7 @@ def test_a_request_fails_with_the_index_of_its_bad_text() -> None:
     run(scenario())
 
 
-def test_warming_up_learns_what_a_batch_costs() -> None:
+def test_warming_up_learns_what_a_batch_costs_and_counts_as_nothing_asked() -> None:
     model = Model()
     model.open.set()
     reports: list[BatchReport] = []
@@ -276,8 +276,13 @@ def test_warming_up_learns_what_a_batch_costs() -> None:
         runner = make_runner(model, lanes=2, reports=reports, max_queue_s=1e-9)
         await runner.warm_up([text(1, 3), text(2, 5)])
         assert runner.capacity.curve.seconds(BUDGET) > 0
+        assert runner.capacity.used_ratio(time.perf_counter()) == 0
+        assert reports == []
+        await names(runner, text(3))
+        assert runner.capacity.used_ratio(time.perf_counter()) > 0
+        assert [report.tokens for report in reports] == [4]
         await runner.drain()
 
     run(scenario())
-    assert len({report.padded_tokens.bit_length() for report in reports}) > 4
-    assert max(report.padded_tokens for report in reports) <= BUDGET
+    assert len({len(batch).bit_length() for batch in model.batches}) > 4
+    assert max(map(len, model.batches)) * 5 <= BUDGET

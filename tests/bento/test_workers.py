@@ -91,7 +91,8 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 
 def events(log: Path, name: str) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    whole = log.read_text().rpartition("\n")[0]  # the last line may be in the middle of being written
+    lines = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
     return [line for line in lines if line["event"] == name]
 
 
@@ -217,6 +218,17 @@ def test_a_killed_worker_takes_only_what_it_had_and_returns_with_the_committed_m
     took = round(recovered - killed, 3)
     record_property("recovery_s", took)
     print(f"a killed worker was back after {took} s; {len(victims)} requests were lost with it")
+
+
+def test_a_worker_that_ends_itself_returns_with_the_committed_model(live: "LiveServer") -> None:
+    """As it does where it cannot follow a change: nothing but SIGTERM, sent to it alone."""
+    assert reload(live, "2").status_code == 200
+    ready = len(events(live.log, "ready"))
+    os.kill(workers(live)[0].pid, signal.SIGTERM)
+    wait_until(lambda: len(events(live.log, "ready")) > ready)
+    assert events(live.log, "ready")[-1]["model"]["version"] == "2"
+    wait_until(lambda: reload(live, "1").status_code == 200)
+    assert reload(live, "2").json()["workers"] == 2
 
 
 def test_the_token_is_in_no_log_and_the_run_directory_goes_with_the_server(
