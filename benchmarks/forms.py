@@ -1,7 +1,7 @@
 """Numeric forms that were tried beside the one that training exports."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,38 +81,35 @@ def static_int8(graph: bytes, feeds: Sequence[Feed], *, method: str, per_channel
         def get_next(self) -> Feed | None:
             return next(self._feeds, None)
 
-    model = onnx.load_from_string(graph)
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "in.onnx", Path(folder) / "out.onnx"
-        source.write_bytes(graph)
-        quantize_static(
-            source,
-            target,
-            Reader(),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["MatMul"],
-            nodes_to_quantize=[linear.node.name for linear in _linears(model, _constants(model))],
-            per_channel=per_channel,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=getattr(CalibrationMethod, method),
-            extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},
-        )
-        return target.read_bytes()
+    return _through_files(
+        graph,
+        quantize_static,
+        calibration_data_reader=Reader(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=per_channel,
+        activation_type=QuantType.QUInt8,
+        calibrate_method=getattr(CalibrationMethod, method),
+        extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},
+    )
 
 
 def dynamic_int8(graph: bytes) -> bytes:
     """Return the graph in ONNX Runtime's dynamic form: one activation scale for a whole batch."""
+    return _through_files(graph, quantize_dynamic, per_channel=True)
+
+
+def _through_files(graph: bytes, quantise: Callable[..., None], **settings: object) -> bytes:
+    """Quantise the linear layers with a function of ONNX Runtime's, which reads and writes files."""
     model = onnx.load_from_string(graph)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.onnx", Path(folder) / "out.onnx"
         source.write_bytes(graph)
-        quantize_dynamic(
+        quantise(
             source,
             target,
             op_types_to_quantize=["MatMul"],
             nodes_to_quantize=[linear.node.name for linear in _linears(model, _constants(model))],
-            per_channel=True,
             weight_type=QuantType.QInt8,
+            **settings,
         )
         return target.read_bytes()

@@ -4,13 +4,10 @@ python -m bento.fetch models:/valence-sentiment/3 /model/package --digest sha256
 """
 
 import argparse
-import os
-import shutil
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from bento.package import PackageError, read_package
+from bento.package import PackageError, copy_package, read_package
 from bento.registry import RegistryError, resolve
 from bento.settings import SettingsError, load_settings
 
@@ -33,15 +30,7 @@ def fetch(model: str, target: Path, digest: str, *, registry: str, cache: Path) 
     if target.exists():
         read_package(target, digest)
         return
-    source = read_package(resolve(model, registry, cache).path, digest).path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=target.parent, prefix=".fetching-") as scratch:
-        draft = Path(shutil.copytree(source, Path(scratch) / "package"))
-        read_package(draft, digest)
-        for path in (*draft.iterdir(), draft):
-            _sync(path)
-        draft.rename(target)
-    _sync(target.parent)
+    copy_package(read_package(resolve(model, registry, cache).path, digest), target)
 
 
 def main() -> int:
@@ -72,14 +61,6 @@ def main() -> int:
         return 1
     print(f"{arguments.target}: {arguments.digest}")
     return 0
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 if __name__ == "__main__":

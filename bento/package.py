@@ -165,14 +165,33 @@ def write_package(directory: Path, manifest: Manifest, *, tokenizer: bytes, grap
         PackageError: What was written does not verify.
         OSError: It could not be written; nothing is left behind.
     """
+    return _place(directory, manifest.model_dump_json(indent=2).encode(), tokenizer=tokenizer, graph=graph)
+
+
+def copy_package(package: Package, directory: Path) -> Package:
+    """Write a package that was read to another place, to the byte; otherwise as `write_package`.
+
+    Raises:
+        PackageError: See `write_package`; also where its manifest has changed since it was read.
+        OSError: See `write_package`.
+    """
+    manifest = _read(package.path / MANIFEST)
+    return _place(
+        directory, manifest, tokenizer=package.tokenizer, graph=package.graph, digest=package.digest
+    )
+
+
+def _place(
+    directory: Path, manifest: bytes, *, tokenizer: bytes, graph: bytes, digest: str | None = None
+) -> Package:
     directory.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     try:
         _write(staging / TOKENIZER, tokenizer)
         _write(staging / GRAPH, graph)
-        _write(staging / MANIFEST, manifest.model_dump_json(indent=2).encode())
+        _write(staging / MANIFEST, manifest)
         staging.chmod(0o755)
-        written = read_package(staging)
+        written = read_package(staging, digest)
         if directory.exists():
             shutil.rmtree(directory)
         staging.rename(directory)
