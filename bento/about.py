@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from bento.exchange import Exchange
 from bento.logs import log_warning
 from bento.metrics import CONTENT_TYPE
 from bento.openapi import describe
@@ -22,7 +23,8 @@ async def livez(_: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Say that predictions are answered."""
-    server, _ = ready(request.scope)
+    server = Server.of(request.scope)
+    ready(server, Exchange.of(request.scope))
     if server.leaving:
         raise unavailable()
     return PlainTextResponse("ready\n")
@@ -30,7 +32,8 @@ async def readyz(request: Request) -> Response:
 
 async def health(request: Request) -> Response:
     """Tell a person how the server is."""
-    server, serving = ready(request.scope)
+    server = Server.of(request.scope)
+    serving = ready(server, Exchange.of(request.scope))
     now, capacity = time.perf_counter(), serving.runner.capacity
     answer = Health(
         model=serving.model,
@@ -49,7 +52,8 @@ async def health(request: Request) -> Response:
 
 async def models(request: Request) -> Response:
     """Tell which model answers, where it comes from, and what else there is."""
-    server, serving = ready(request.scope)
+    server = Server.of(request.scope)
+    serving = ready(server, Exchange.of(request.scope))
     manifest = serving.manifest
     answer = Models(
         serving=serving.model,
@@ -66,8 +70,7 @@ async def models(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Tell Prometheus."""
     server = Server.of(request.scope)
-    if server.serving is not None:
-        server.serving.set_gauges()
+    server.tell()
     return Response(await run_in_threadpool(server.metrics.render), media_type=CONTENT_TYPE)
 
 

@@ -1,5 +1,6 @@
 """The HTTP API: a Starlette app that needs no BentoML around it."""
 
+import asyncio
 import gc
 import platform
 from collections.abc import AsyncIterator, Callable
@@ -28,6 +29,7 @@ from bento.rundir import RunDirectoryError
 from bento.server import Server
 from bento.settings import Settings
 
+_TELL_EVERY_S = 1.0
 _GC_THRESHOLDS = (50_000, 20, 20)  # collections are pauses; the defaults make them far too frequent
 
 _PREDICTIONS = {"/predict": predict, "/predict/batch": predict_batch}
@@ -57,6 +59,7 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         counters.set("valence_build_info", 1, server.build, platform.python_version())
         async with AsyncExitStack() as stack:
+            stack.callback(asyncio.create_task(_keep_telling(server)).cancel)
             try:
                 await stack.enter_async_context(join(server, find_model))
             except (PackageError, RegistryError, RunDirectoryError) as error:
@@ -105,6 +108,13 @@ class _ShortCut:
         predicts = scope["type"] == "http" and scope["method"] == "POST"
         app = _PREDICTIONS.get(scope["path"], self._app) if predicts else self._app
         await app(scope, receive, send)
+
+
+async def _keep_telling(server: Server) -> None:
+    """Write the metrics for whichever worker is asked; one with nothing to do must not show old load."""
+    while True:
+        server.tell()
+        await asyncio.sleep(_TELL_EVERY_S)
 
 
 def _quieten_gc() -> None:

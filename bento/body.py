@@ -25,15 +25,28 @@ async def read_json(scope: Scope, receive: Receive, schema: type[T], max_bytes: 
         ClientDisconnect: The caller left before it was complete.
     """
     headers = Exchange.of(scope).headers
-    _require_json(headers)
-    raw = await _read(headers, receive, max_bytes)
+    require_json(headers)
+    return parse_json(await _read(headers, receive, max_bytes), schema)
+
+
+def parse_json(raw: bytes, schema: type[T]) -> T:
+    """Check a JSON body.
+
+    Raises:
+        ProblemError: 400 not JSON, 422 not what the schema says.
+    """
     try:
         return schema.model_validate_json(raw)
     except ValidationError as error:
         raise _explain(error, schema) from None
 
 
-def _require_json(headers: dict[bytes, bytes]) -> None:
+def require_json(headers: dict[bytes, bytes]) -> None:
+    """Make sure that a body is declared as JSON.
+
+    Raises:
+        ProblemError: 415, it is not.
+    """
     media_type, _, parameters = headers.get(b"content-type", b"").decode("latin-1").lower().partition(";")
     media_type = media_type.strip()
     if media_type != "application/json" and not (

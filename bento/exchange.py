@@ -108,21 +108,24 @@ class Exchanges:
         try:
             await self._app(scope, receive, add_headers)
         finally:
-            self._record(exchange, scope["path"], code)
+            path = scope["path"]
+            record(exchange, self._metrics, path if path in self._routes else UNMATCHED, code)
 
-    def _record(self, exchange: Exchange, path: str, code: int) -> None:
-        route = path if path in self._routes else UNMATCHED
-        duration_s = time.perf_counter() - exchange.started
-        self._metrics.count("valence_requests_total", route, str(code))
-        self._metrics.observe("valence_request_duration_seconds", duration_s, route, str(code))
-        if exchange.rejected:
-            self._metrics.count("valence_rejected_total", exchange.rejected)
-        log_request(
-            route=route,
-            code=code,
-            latency_ms=round(duration_s * 1e3, 3),
-            texts=exchange.texts,
-            model_version=exchange.model_version,
-            request_id=exchange.request_id,
-            trace_id=exchange.trace_id,
-        )
+
+def record(exchange: Exchange, metrics: Metrics, route: str, code: int) -> None:
+    """Count and log that a request was answered, or that its caller left."""
+    duration_s = time.perf_counter() - exchange.started
+    status = str(code)
+    metrics.count("valence_requests_total", route, status)
+    metrics.observe("valence_request_duration_seconds", duration_s, route, status)
+    if exchange.rejected:
+        metrics.count("valence_rejected_total", exchange.rejected)
+    log_request(
+        route=route,
+        code=code,
+        latency_ms=round(duration_s * 1e3, 3),
+        texts=exchange.texts,
+        model_version=exchange.model_version,
+        request_id=exchange.request_id,
+        trace_id=exchange.trace_id,
+    )

@@ -2,7 +2,6 @@
 
 import os
 import time
-import uuid
 from collections.abc import Iterator
 
 _BYTES = 10  # of chance in an identifier
@@ -13,7 +12,8 @@ def uuid7() -> str:
     value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | next(_CHANCES)
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _chances() -> Iterator[int]:

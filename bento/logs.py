@@ -1,4 +1,4 @@
-"""JSON logs: one line a request, and never a text.
+"""JSON logs: one line a request, or for some where there are many alike; and never a text.
 
 What a caller sent is not handed to this module, and of an unexpected error it logs the kind and the
 place, not the message, since a message may quote what it choked on.
@@ -10,10 +10,13 @@ import json
 import logging
 import logging.config
 import sys
+import time
 import traceback
 from typing import Any
 
 import structlog
+
+from bento.sampling import Sampler
 
 _PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 _PROCESSORS: list[structlog.typing.Processor] = [
@@ -63,16 +66,20 @@ class _Output:
 
 
 _OUTPUT = _Output()
+_sampler = Sampler(0)
 
 _logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
-def configure(level: str) -> None:
+def configure(level: str, requests_per_s: int = 100) -> None:
     """Send everything to standard output as JSON, also what libraries log; access logs of others go.
 
     Args:
         level: `debug`, `info`, `warning` or `error`.
+        requests_per_s: How many requests of one route and code are logged in a second.
     """
+    global _sampler
+    _sampler = Sampler(requests_per_s)
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*_PROCESSORS, structlog.processors.JSONRenderer(_write)],
@@ -118,9 +125,11 @@ def _write(event: dict[str, Any], **_: object) -> str:
 
 
 def log_request(*, route: str, code: int, **known: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
-    """Log an answered request; probes at level debug."""
+    """Log an answered request, probes at level debug; `requests` says for how many alike the line stands."""
     log = _logger.debug if route in _PROBES and code < 400 else _logger.info
-    log("request", route=route, code=code, **known)
+    requests = _sampler.take((route, code), time.monotonic())
+    if requests:
+        log("request", route=route, code=code, requests=requests, **known)
 
 
 def log_failure(request_id: str, error: BaseException) -> None:

@@ -85,10 +85,11 @@ class Guard:
         except Exception as error:
             if scope["type"] != "http" or started:
                 raise
-            await _answer(Exchange.of(scope), error)(scope, receive, send)
+            await explain(Exchange.of(scope), error)(scope, receive, send)
 
 
-def _answer(exchange: Exchange, error: Exception) -> Response:
+def explain(exchange: Exchange, error: Exception) -> Response:
+    """Return the answer that an error leads to; one that nobody expected is logged."""
     match error:
         case ProblemError():
             exchange.rejected = error.reason

@@ -26,10 +26,11 @@ async def reload(request: Request) -> Response:
     """Change the model."""
     server = Server.of(request.scope)
     _authorise(request, server.settings)
-    ready(request.scope)
+    exchange = Exchange.of(request.scope)
+    ready(server, exchange)
     body = await read_json(request.scope, request.receive, ReloadRequest, server.settings.max_body_bytes)
     choice = await run_in_threadpool(_choose, body, server.settings)
-    previous = ready(request.scope)[1].model  # as of now: another change may have come meanwhile
+    previous = ready(server, exchange).model  # as of now: another change may have come meanwhile
     model = Model(name=MODEL_NAME, version=choice.version, digest=choice.digest)
     workers = server.workers
     if model != previous:

@@ -11,13 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
 
 from bento.capacity import Capacity
 from bento.scheduler import Scheduler
 from bento.scorer import Encoding
-from bento.work import Batch, DeadlineError, DrainingError, Request, Scored, Scores
+from bento.work import Batch, DrainingError, Request, Scored, Scores
 
 _LARGEST_WARM_UP_TOKENS = 1_024  # from here on a batch's time is a straight line
 _NICENESS = 10  # of lanes
@@ -69,11 +70,18 @@ class Runner:
         self._warming_up = False
         self._draining = False
         self._idle = asyncio.Event()
-        self._pool: ThreadPoolExecutor | None = None
+        self._filling_soon = False
+        self._timers: dict[Request, asyncio.TimerHandle] = {}
+        self._handed_over: SimpleQueue[Batch | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Make the lanes."""
-        self._pool = ThreadPoolExecutor(self._lanes, thread_name_prefix="lane", initializer=_give_way)
+        loop = asyncio.get_running_loop()
+        for number in range(self._lanes):
+            thread = threading.Thread(target=self._work, args=(loop,), name=f"lane-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
         self._idle.set()
 
     async def warm_up(self, texts: Sequence[Encoding]) -> None:
@@ -93,7 +101,12 @@ class Runner:
         self._scheduler.max_queue_s = math.inf  # nobody waits yet, whatever a batch takes
         for size in sizes * _WARM_UPS:
             sample = [texts[index % len(texts)] for index in range(size)]
-            await asyncio.gather(*(self.submit(sample) for _ in range(self._lanes)))
+            scoring: list[asyncio.Task[list[Scored]]] = []
+            for _ in range(self._lanes):  # not together, else one lane would take all of it
+                scoring.append(asyncio.create_task(self.submit(sample)))
+                await asyncio.sleep(0)
+                self._fill_lanes()
+            await asyncio.gather(*scoring)
         self._scheduler.max_queue_s = self._max_queue_s
         self.capacity.forget_demand()
         self._warming_up = False
@@ -118,7 +131,7 @@ class Runner:
         """
         if self._draining:
             raise DrainingError
-        self._scheduler.refuse_if_full(texts, deadline)
+        self._scheduler.refuse_if_full(round(texts * self.capacity.text_tokens), deadline)
 
     async def submit(self, encodings: Sequence[Encoding], *, deadline: float = math.inf) -> list[Scored]:
         """Score texts; cancelling the call withdraws those that no lane has taken.
@@ -136,66 +149,103 @@ class Runner:
             ScoringError: The model fails on one of them.
             DrainingError: The runner is shutting down.
         """
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def end(_: Request) -> None:
+            if not ended.done():
+                ended.set_result(None)
+
         if self._draining:
             raise DrainingError
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[None] = loop.create_future()
-
-        def end(_: Request | None) -> None:
-            if not answered.done():
-                answered.set_result(None)
-
-        request = self._scheduler.admit(encodings, end, deadline)
-        timer = None if deadline == math.inf else loop.call_later(deadline - self._clock(), end, None)
-        self._fill_lanes()
+        self._scheduler.refuse_if_full(sum(map(len, encodings)), deadline)
+        request = self.enqueue(encodings, end, deadline=deadline)
         try:
-            await answered
+            await ended
         finally:
-            self._scheduler.withdraw(request)
-            if timer is not None:
-                timer.cancel()
-        if request.error is not None:
-            raise request.error
-        if len(request.scored) < len(encodings):  # it was the timer that ended it
-            raise DeadlineError
-        return [request.scored[index] for index in range(len(encodings))]
+            self.withdraw(request)
+        return request.answer()
+
+    def enqueue(
+        self, encodings: Sequence[Encoding], end: Callable[[Request], None], *, deadline: float = math.inf
+    ) -> Request:
+        """Score texts without anybody awaiting it; for who has just asked `refuse_if_full`.
+
+        Args:
+            encodings: See `submit`.
+            end: Called on the event loop with the request when it has its answer, or an error instead;
+                after the lanes have got more to do.
+            deadline: See `submit`.
+
+        Returns:
+            What `withdraw` takes.
+
+        Raises:
+            DrainingError: See `submit`.
+        """
+        if self._draining:
+            raise DrainingError
+        request = self._scheduler.join(encodings, partial(self._end, end), deadline)
+        loop = asyncio.get_running_loop()
+        if deadline != math.inf:
+            expire = partial(self._scheduler.expire, request)
+            self._timers[request] = loop.call_later(deadline - self._clock(), expire)
+        if not self._filling_soon:
+            self._filling_soon = True
+            self._idle.clear()
+            loop.call_soon(self._fill_lanes)
+        return request
+
+    def withdraw(self, request: Request) -> None:
+        """Forget a request; those of its texts that no lane has taken are never scored."""
+        self._scheduler.withdraw(request)
+        self._cancel_timer(request)
 
     async def drain(self) -> None:
         """Take nothing more, finish what was taken, end the lanes."""
         self._draining = True
         await self._idle.wait()
-        if self._pool is not None:
-            self._pool.shutdown()
+        for _ in self._threads:
+            self._handed_over.put(None)
+        for thread in self._threads:
+            thread.join()
 
     def _fill_lanes(self) -> None:
+        """Give the free lanes what waits: once for all that arrived together, so that they go together."""
+        self._filling_soon = False
         while batch := self._scheduler.take():
             self._idle.clear()
-            self._hand_over(batch)
+            self._handed_over.put(batch)
         if self._scheduler.idle:
             self._idle.set()
 
-    def _hand_over(self, batch: Batch) -> None:
-        assert self._pool is not None  # noqa: S101 - nothing is admitted before `start`
-        loop = asyncio.get_running_loop()
-        run = self._pool.submit(self._run, batch.encodings)
-        run.add_done_callback(lambda done: loop.call_soon_threadsafe(self._finish, batch, done))
+    def _end(self, end: Callable[[Request], None], request: Request) -> None:
+        self._cancel_timer(request)
+        asyncio.get_running_loop().call_soon(end, request)
 
-    def _run(self, encodings: list[Encoding]) -> tuple[Scores, float]:
-        """Score on a lane."""
-        started = time.perf_counter()
-        scores = self._score(encodings)
-        return scores, time.perf_counter() - started
+    def _cancel_timer(self, request: Request) -> None:
+        timer = self._timers.pop(request, None)
+        if timer is not None:
+            timer.cancel()
 
-    def _finish(self, batch: Batch, run: Future[tuple[Scores, float]]) -> None:
-        error = run.exception()
-        if error is None:
-            scores, infer_s = run.result()
-            self._scheduler.finish(batch, scores, infer_s)
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Score on a lane, until there is nothing more."""
+        _give_way()
+        while (batch := self._handed_over.get()) is not None:
+            started = time.perf_counter()
+            try:
+                result: Scores | Exception = self._score(batch.encodings)
+            except Exception as error:  # noqa: BLE001 - the callers hear of it, whatever it is
+                result = error
+            loop.call_soon_threadsafe(self._finish, batch, result, time.perf_counter() - started)
+
+    def _finish(self, batch: Batch, result: Scores | Exception, infer_s: float) -> None:
+        if isinstance(result, Exception):
+            self._scheduler.fail(batch, result)
+        else:
+            self._scheduler.finish(batch, result, infer_s)
             if not self._warming_up:
                 waits_s = tuple(batch.taken - text.request.joined for text in batch.texts)
                 self._observe(BatchReport(waits_s, batch.tokens, batch.padded_tokens, infer_s))
-        else:
-            self._scheduler.fail(batch, error)
         self._fill_lanes()
 
 

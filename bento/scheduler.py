@@ -66,18 +66,24 @@ class Scheduler:
         """Whether nothing waits and nothing is being scored."""
         return not self._running and not self.depth
 
-    def refuse_if_full(self, texts: int, deadline: float = math.inf) -> None:
-        """Turn away, before its texts are tokenised, a request that `admit` would refuse.
+    def refuse_if_full(self, tokens: int, deadline: float = math.inf) -> None:
+        """Refuse a request that would have to wait too long.
 
         Args:
-            texts: How many it has.
+            tokens: How many it has, about.
             deadline: See `admit`.
 
         Raises:
             DeadlineError: See `admit`.
             QueueFullError: See `admit`.
         """
-        self._refuse_if_full(round(texts * self.capacity.text_tokens), self._clock(), deadline)
+        now = self._clock()
+        if now >= deadline:
+            raise DeadlineError
+        wait_s = self.predicted_wait_s()
+        if wait_s > min(self.max_queue_s, deadline - now):
+            self.capacity.ask(tokens, now)
+            raise QueueFullError(wait_s)
 
     def admit(
         self, encodings: Sequence[Encoding], end: Callable[[Request], None], deadline: float = math.inf
@@ -93,10 +99,15 @@ class Scheduler:
             DeadlineError: It has passed.
             QueueFullError: The first text would start too late.
         """
+        self.refuse_if_full(sum(map(len, encodings)), deadline)
+        return self.join(encodings, end, deadline)
+
+    def join(
+        self, encodings: Sequence[Encoding], end: Callable[[Request], None], deadline: float = math.inf
+    ) -> Request:
+        """Do what `admit` does, but refuse nobody: for who has just asked `refuse_if_full`."""
         now = self._clock()
-        tokens = sum(map(len, encodings))
-        self._refuse_if_full(tokens, now, deadline)
-        self.capacity.ask(tokens, now)
+        self.capacity.ask(sum(map(len, encodings)), now)
         request = Request(end, now, deadline)
         request.texts = [Text(encoding, request, index) for index, encoding in enumerate(encodings)]
         self._backlog.join(request.texts)
@@ -107,6 +118,11 @@ class Scheduler:
         request.over = True
         for text in request.texts:
             self._backlog.leave(text)
+
+    def expire(self, request: Request) -> None:
+        """End a request whose deadline has passed, if nothing else has."""
+        if not request.over:
+            self._end(request, DeadlineError())
 
     def take(self) -> Batch | None:
         """Return what a free lane is to score, or None where no lane is free or nothing waits."""
@@ -168,27 +184,21 @@ class Scheduler:
         It is what is left of the running batches, and the lesser of all that waits and of the batches that
         the texts due before it can lead, with what may overtake it.
         """
-        if len(self._running) < self._lanes:
+        free = self._lanes - len(self._running)
+        if free and not self._backlog.texts and not self._halves:
             return 0.0
         now, curve = self._clock(), self.capacity.curve
         left_s = [max(0.0, batch.taken + curve.seconds(batch.padded_tokens) - now) for batch in self._running]
-        again = [text for half in self._halves for text in half]
-        batches = self._backlog.batches + len(self._halves)
-        tokens = self._backlog.tokens + sum(map(len, again))
+        batches, tokens = self._backlog.batches, self._backlog.tokens
+        for half in self._halves:
+            batches, tokens = batches + 1, tokens + sum(map(len, half))
         everything_s = math.ceil(batches) * curve.a_s + tokens * self.capacity.padding * curve.b_s
         window_s = WINDOW_BATCHES * curve.seconds(self._batch_tokens)
         everything_s += min(_OVERTAKING_WINDOWS * window_s, _OVERTAKING_SHARE * everything_s)
         ahead = self._backlog.due_before_newcomer() + len(self._halves)
         ahead_s = min(everything_s, ahead * curve.seconds(self._batch_tokens))
-        return max(min(left_s), (sum(left_s) + ahead_s) / self._lanes)
-
-    def _refuse_if_full(self, tokens: int, now: float, deadline: float) -> None:
-        if now >= deadline:
-            raise DeadlineError
-        wait_s = self.predicted_wait_s()
-        if wait_s > min(self.max_queue_s, deadline - now):
-            self.capacity.ask(tokens, now)
-            raise QueueFullError(wait_s)
+        first_free_s = 0.0 if free else min(left_s)
+        return max(first_free_s, (sum(left_s) + ahead_s) / self._lanes)
 
     def _budget(self) -> int:
         """Share what waits out between the lanes that are free."""

@@ -10,16 +10,18 @@ import signal
 import socket
 import sys
 from functools import partial
+from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
 
 from bento import logs
 from bento.api import create_app
+from bento.direct import Direct
 from bento.protocol import HttpProtocol
 from bento.registry import resolve
 from bento.server import Server
-from bento.settings import PREFIX, SettingsError, load_settings
+from bento.settings import PREFIX, Settings, SettingsError, load_settings
 
 _KEEP_ALIVE_S = 100  # longer than clients keep an idle connection (Go's: 90 s), so that it is they who end it
 
@@ -59,13 +61,13 @@ def main() -> int:
         )
     if not settings.model:
         return _refuse(f"{PREFIX}MODEL is not set; set it to a package directory or to models:/name/3", 2)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_requests_per_s)
     app = create_app(settings, partial(resolve, settings.model, settings.registry, settings.cache_dir))
     config = uvicorn.Config(
         app,
         host=arguments.host,
         port=arguments.port,
-        http=HttpProtocol,
+        http=cast("type[HttpProtocol]", partial(HttpProtocol, direct=_direct(app, settings))),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -81,6 +83,11 @@ def main() -> int:
         signal.signal(number, end)
     server.run()
     return 1 if server.refused else 0
+
+
+def _direct(app: Starlette, settings: Settings) -> Direct | None:
+    """Return what answers requests without ASGI; cross-origin headers come from a middleware alone."""
+    return None if settings.cors_origins else Direct(app.state.server)
 
 
 def _parse() -> argparse.Namespace:

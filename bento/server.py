@@ -48,6 +48,12 @@ class Server:
         server: Server = scope["app"].state.server
         return server
 
+    def tell(self) -> None:
+        """Write the metrics, for whichever worker is asked for them."""
+        if self.serving is not None:
+            self.serving.set_gauges()
+        self.metrics.flush()
+
     def begin(self, serving: Serving) -> None:
         """Serve the first model."""
         serving.take_over(None)
@@ -100,17 +106,16 @@ async def _let_go(serving: Serving) -> None:
     gc.collect()
 
 
-def ready(scope: Scope) -> tuple[Server, Serving]:
-    """Return the server and its model.
+def ready(server: Server, exchange: Exchange) -> Serving:
+    """Return the model that answers, and note in the exchange that it does.
 
     Raises:
-        ProblemError: 503, it is starting or going.
+        ProblemError: 503, the server is starting or going.
     """
-    server = Server.of(scope)
     if server.serving is None:
         raise unavailable()
-    Exchange.of(scope).model_version = server.serving.version
-    return server, server.serving
+    exchange.model_version = server.serving.version
+    return server.serving
 
 
 def unavailable() -> ProblemError:

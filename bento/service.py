@@ -108,7 +108,7 @@ class Valence:
         package = bentoml.models.BentoModel(_arguments.model)
 
     def __init__(self) -> None:
-        logs.configure(_settings.log_level)
+        logs.configure(_settings.log_level, _settings.log_requests_per_s)
         version = bentoml.server_context.bento_version
         if version != "not available":  # what BentoML says of code that runs without having been built
             app.state.server.build = version

@@ -78,6 +78,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="`debug` logs probes too, `warning` and above no requests."
     )
+    log_requests_per_s: int = Field(
+        100,
+        ge=1,
+        description="How many requests of a route and code are logged in a second; a line says for how many "
+        "it stands.",
+    )
 
     @field_validator("admin_token")
     @classmethod

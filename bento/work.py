@@ -74,6 +74,12 @@ class Request:
     error: Exception | None = None
     over: bool = False
 
+    def answer(self) -> list[Scored]:
+        """Return the scores, in the order of the texts, or raise the error, of a request that has ended."""
+        if self.error is not None:
+            raise self.error
+        return [self.scored[index] for index in range(len(self.texts))]
+
 
 @dataclass(eq=False, slots=True)
 class Text:

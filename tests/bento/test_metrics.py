@@ -110,7 +110,8 @@ def test_any_worker_answers_for_all(tmp_path: Path) -> None:
     """Two processes write, a third reads; what the dead counted stays, their gauges go."""
     write = (
         "from bento.metrics import Metrics; m = Metrics(); m.count('valence_rejected_total', 'invalid');"
-        "m.observe('valence_batch_texts', 2); m.set('valence_queue_texts', 5); print(m.render().decode())"
+        "m.observe('valence_batch_texts', 2); m.set('valence_queue_texts', 5); m.flush();"
+        "print(m.render().decode())"
     )
     for expected in ("1.0", "2.0"):
         answer = subprocess.run(

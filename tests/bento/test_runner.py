@@ -114,12 +114,25 @@ def test_a_free_lane_takes_a_lone_text_at_once_and_a_busy_one_gathers() -> None:
     assert model.batches == [[0], [1, 2, 3]]
 
 
+def test_texts_that_arrive_together_go_together() -> None:
+    model = Model()
+    model.open.set()
+
+    async def scenario() -> None:
+        runner = make_runner(model, lanes=2)
+        await asyncio.gather(*(names(runner, text(name)) for name in range(5)))
+        await runner.drain()
+
+    run(scenario())
+    assert model.batches == [[0, 1, 2, 3, 4]]
+
+
 def test_lanes_work_side_by_side() -> None:
     model = Model()
 
     async def scenario() -> None:
         runner = make_runner(model, lanes=2)
-        calls = [asyncio.ensure_future(names(runner, text(name))) for name in (0, 1)]
+        calls = [asyncio.ensure_future(names(runner, text(name, 100))) for name in (0, 1)]
         await entered(model)
         await entered(model)
         model.open.set()

@@ -304,8 +304,9 @@ def test_a_prediction_is_what_then_happens() -> None:
     scheduler = simulation.scheduler
     for tokens in (1, BATCH_TOKENS):
         scheduler.capacity.learn(texts=1, tokens=tokens, padded_tokens=tokens, seconds=3 + 0.125 * tokens)
-    scheduler.admit([Encoding([1] * BATCH_TOKENS, truncated=False)], lambda _: None)
     assert scheduler.predicted_wait_s() == 0, "the lane is free"
+    scheduler.admit([Encoding([1] * BATCH_TOKENS, truncated=False)], lambda _: None)
+    assert scheduler.predicted_wait_s() == pytest.approx(19), "it will take the text that came first"
     assert scheduler.take()
     assert scheduler.predicted_wait_s() == pytest.approx(19)
     simulation.now = 4
