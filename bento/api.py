@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import platform
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -58,6 +59,7 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         counters.set("valence_build_info", 1, server.build, platform.python_version())
+        counters.set("valence_worker_start_time_seconds", time.time())
         async with AsyncExitStack() as stack:
             stack.callback(asyncio.create_task(_keep_telling(server)).cancel)
             try:
