@@ -11,7 +11,7 @@ from functools import cache, partial
 from bento.cpus import usable_cpus
 from bento.ids import uuid7
 from bento.metrics import Metrics
-from bento.package import Histogram, Manifest, PackageError, Profile, read_package
+from bento.package import Histogram, Manifest, PackageError, read_package
 from bento.rundir import Choice
 from bento.runner import BatchReport, Runner
 from bento.schemas import Model, Prediction
@@ -146,7 +146,7 @@ class Serving:
         """Return the gauges that tell of this model: name and labels, value."""
         model = self.model
         info = ("valence_model_info", model.name, model.version or "", model.digest, self.manifest.family)
-        reference = _reference(self.manifest.profile)
+        reference = _reference(self.manifest)
         return {info: 1} | {("valence_reference_ratio", *labels): share for *labels, share in reference}
 
     def _refresh(self) -> None:
@@ -173,16 +173,18 @@ class Serving:
             for label, score in zip(self.manifest.labels, scored.scores.tolist(), strict=True)
         }
         sentiment = max(scores, key=lambda label: scores[label])
-        self._observe_prediction(sentiment, scores[sentiment], len(encoding))
+        certain = scores[sentiment] >= self._scorer.certain_from
+        self._observe_prediction(sentiment, scores[sentiment], len(encoding), certain=certain)
         return Prediction(
             id=uuid7(),
             sentiment=sentiment,
             confidence=scores[sentiment],
             scores=scores,
+            certain=certain,
             truncated=shortened or encoding.truncated,
         )
 
-    def _observe_prediction(self, sentiment: str, confidence: float, tokens: int) -> None:
+    def _observe_prediction(self, sentiment: str, confidence: float, tokens: int, *, certain: bool) -> None:
         profile = self.manifest.profile
         self._metrics.count("valence_predictions_total", sentiment, self.version)
         self._metrics.observe("valence_confidence", confidence)
@@ -190,6 +192,7 @@ class Serving:
         self._metrics.count("valence_observed_total", "sentiment", sentiment)
         self._metrics.count("valence_observed_total", "confidence", _bucket(profile.confidence, confidence))
         self._metrics.count("valence_observed_total", "input_tokens", _bucket(profile.input_tokens, tokens))
+        self._metrics.count("valence_observed_total", "certain", "true" if certain else "false")
 
 
 async def open_serving(choice: Choice, settings: Settings, metrics: Metrics) -> Serving:
@@ -234,13 +237,16 @@ def _observe_batch(metrics: Metrics, report: BatchReport) -> None:
     observe("valence_inference_seconds", report.infer_s)
 
 
-def _reference(profile: Profile) -> Iterator[tuple[str, str, float]]:
+def _reference(manifest: Manifest) -> Iterator[tuple[str, str, float]]:
     """Yield feature, bucket and share."""
+    profile = manifest.profile
     for sentiment, share in profile.sentiment.items():
         yield "sentiment", sentiment, share
     for feature, histogram in (("confidence", profile.confidence), ("input_tokens", profile.input_tokens)):
         for bound, share in zip((*histogram.bounds, float("inf")), histogram.shares, strict=True):
             yield feature, _name(bound), share
+    yield "certain", "true", manifest.certainty.share
+    yield "certain", "false", 1 - manifest.certainty.share
 
 
 def _bucket(histogram: Histogram, value: float) -> str:
