@@ -20,7 +20,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 MODEL_NAME = "valence-sentiment"  # what models are registered and stored as
-SCHEMA_VERSION = 2  # 1 had fewer fields in `quantisation`; both are read
+SCHEMA_VERSION = 3  # 1 had fewer fields in `quantisation`, 2 had no `certainty`; all are read
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
 GRAPH = "model.onnx"
@@ -66,6 +66,19 @@ class Quantisation(_Part):
     batch_flips: Ratio = 0.0
 
 
+class Certainty(_Part):
+    """When a prediction is called certain: where its confidence is at least `threshold`.
+
+    Of the predictions that are certain at least a share of `promise` is right, on texts like those the
+    threshold was found on. Without a threshold the model promises nothing, and no prediction is certain.
+    `share` is how many of those texts were certain.
+    """
+
+    threshold: Ratio | None = None
+    promise: Ratio = 0.95
+    share: Ratio = 0.0
+
+
 class Histogram(_Part):
     """Shares of the training rows by bucket; `bounds` are inclusive upper bounds, the last bucket is open."""
 
@@ -97,7 +110,7 @@ class Canary(_Part):
 class Manifest(_Part):
     """Everything that is known of a model package; see the module for how it is identified."""
 
-    schema_version: Literal[1, 2] = 2
+    schema_version: Literal[1, 2, 3] = 3
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
     family: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
     labels: tuple[Label, ...]
@@ -110,6 +123,7 @@ class Manifest(_Part):
     git_commit: str | None
     metrics: dict[str, float]
     quantisation: Quantisation = Quantisation()
+    certainty: Certainty = Certainty()
     profile: Profile
     canaries: Annotated[tuple[Canary, ...], Field(min_length=CANARIES, max_length=CANARIES)]
     files: dict[FileName, Sha256]

@@ -81,6 +81,10 @@ class Prediction(_Answer):
     scores: dict[Label, Ratio] = Field(
         description="One for each label that the model knows; they add up to 1."
     )
+    certain: bool = Field(
+        description="At least 95% of the predictions of which this is said are right, unless the model was "
+        "made with another promise, on texts like those that it was made with."
+    )
     truncated: bool = Field(description="Only the beginning of the text was read.")
 
 

@@ -3,6 +3,7 @@
 Training evaluates with this very module, so that what is measured is what is served.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -58,6 +59,7 @@ class Scorer:
     Attributes:
         labels: What the columns of the scores mean.
         max_tokens: How many tokens of a text are read.
+        certain_from: The confidence from which a prediction is certain; infinite where none is.
     """
 
     def __init__(self, package: Package, *, threads: int = 1) -> None:
@@ -79,6 +81,8 @@ class Scorer:
             )
         self.labels: tuple[Label, ...] = manifest.labels
         self.max_tokens = manifest.limits.max_tokens
+        threshold = manifest.certainty.threshold
+        self.certain_from = math.inf if threshold is None else threshold
         self._tokenizer = load_tokenizer(package.tokenizer)
         truncation = self._tokenizer.truncation
         if truncation is None or truncation["max_length"] != self.max_tokens:

@@ -11,7 +11,7 @@ from functools import cache, partial
 from bento.cpus import usable_cpus
 from bento.ids import uuid7
 from bento.metrics import Metrics
-from bento.package import Histogram, Manifest, PackageError, Profile, read_package
+from bento.package import Histogram, Manifest, PackageError, read_package
 from bento.rundir import Choice
 from bento.runner import BatchReport, Runner
 from bento.schemas import Model
@@ -21,6 +21,7 @@ from bento.work import Request, Scored, ScoringError
 
 INLINE_CHARS = 4_096  # up to here tokenising is quicker than handing it to a thread
 _DIGITS = 6  # of a score
+_JSON = {True: "true", False: "false"}
 
 
 class TextRefusedError(Exception):
@@ -158,7 +159,7 @@ class Serving:
         """Return the gauges that tell of this model: name and labels, value."""
         model = self.model
         info = ("valence_model_info", model.name, model.version or "", model.digest, self.manifest.family)
-        reference = _reference(self.manifest.profile)
+        reference = _reference(self.manifest)
         return {info: 1} | {("valence_reference_ratio", *labels): share for *labels, share in reference}
 
     def _shorten(self, index: int, text: str) -> str:
@@ -195,14 +196,15 @@ class Serving:
         scores = [round(score, _DIGITS) for score in scored.scores.tolist()]
         confidence = max(scores)
         sentiment = self.manifest.labels[scores.index(confidence)]
-        self._observe_prediction(sentiment, confidence, len(encoding))
+        certain = confidence >= self._scorer.certain_from
+        self._observe_prediction(sentiment, confidence, len(encoding), certain=certain)
         written = ",".join([f"{part}{score}" for part, score in zip(self._parts, scores, strict=True)])
         return (
             f'{{"id":"{uuid7()}","sentiment":"{sentiment}","confidence":{confidence},'
-            f'"scores":{{{written}}},"truncated":{"true" if truncated else "false"}}}'
+            f'"scores":{{{written}}},"certain":{_JSON[certain]},"truncated":{_JSON[truncated]}}}'
         )
 
-    def _observe_prediction(self, sentiment: str, confidence: float, tokens: int) -> None:
+    def _observe_prediction(self, sentiment: str, confidence: float, tokens: int, *, certain: bool) -> None:
         profile = self.manifest.profile
         self._metrics.count("valence_predictions_total", sentiment, self.version)
         self._metrics.observe("valence_confidence", confidence)
@@ -210,6 +212,7 @@ class Serving:
         self._metrics.count("valence_observed_total", "sentiment", sentiment)
         self._metrics.count("valence_observed_total", "confidence", _bucket(profile.confidence, confidence))
         self._metrics.count("valence_observed_total", "input_tokens", _bucket(profile.input_tokens, tokens))
+        self._metrics.count("valence_observed_total", "certain", "true" if certain else "false")
 
 
 async def open_serving(choice: Choice, settings: Settings, metrics: Metrics) -> Serving:
@@ -254,13 +257,16 @@ def _observe_batch(metrics: Metrics, report: BatchReport) -> None:
     observe("valence_inference_seconds", report.infer_s)
 
 
-def _reference(profile: Profile) -> Iterator[tuple[str, str, float]]:
+def _reference(manifest: Manifest) -> Iterator[tuple[str, str, float]]:
     """Yield feature, bucket and share."""
+    profile = manifest.profile
     for sentiment, share in profile.sentiment.items():
         yield "sentiment", sentiment, share
     for feature, histogram in (("confidence", profile.confidence), ("input_tokens", profile.input_tokens)):
         for bound, share in zip((*histogram.bounds, float("inf")), histogram.shares, strict=True):
             yield feature, _name(bound), share
+    yield "certain", "true", manifest.certainty.share
+    yield "certain", "false", 1 - manifest.certainty.share
 
 
 def _bucket(histogram: Histogram, value: float) -> str:

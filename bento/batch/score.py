@@ -46,7 +46,7 @@ def score_file(
     workers: int,
     on_progress: Callable[[int, int], None] = lambda _read, _rows: None,
 ) -> Report:
-    """Add `sentiment`, `confidence` and `score_LABEL` columns to a CSV file.
+    """Add `sentiment`, `confidence`, `certain` and `score_LABEL` columns to a CSV file.
 
     Args:
         source: UTF-8 CSV with a header and a `text` column; `.csv.gz` is read as well. Blank lines are rows
@@ -64,7 +64,7 @@ def score_file(
         OSError: A file cannot be read or written; `target` is as it was.
     """
     _check_target(target, source)
-    added = ["sentiment", "confidence", *(f"score_{label}" for label in scorer.labels)]
+    added = ["sentiment", "confidence", "certain", *(f"score_{label}" for label in scorer.labels)]
     rows = unscored = 0
     with ExitStack() as stack:
         raw = stack.enter_context(source.open("rb"))
@@ -102,16 +102,17 @@ def _score_rows(chunk: list[Row], text_column: int, scorer: Scorer) -> list[Row]
     texts = [row[text_column] for row in chunk]
     filled = [index for index, text in enumerate(texts) if normalise(text)]
     scores = dict(zip(filled, scorer.predict([texts[index] for index in filled]), strict=True))
-    empty = [""] * (2 + len(scorer.labels))
+    empty = [""] * (3 + len(scorer.labels))
     return [
-        row + (_cells(scores[index], scorer.labels) if index in scores else empty)
-        for index, row in enumerate(chunk)
+        row + (_cells(scores[index], scorer) if index in scores else empty) for index, row in enumerate(chunk)
     ]
 
 
-def _cells(scores: NDArray[np.float32], labels: tuple[str, ...]) -> Row:
+def _cells(scores: NDArray[np.float32], scorer: Scorer) -> Row:
     best = int(np.argmax(scores))
-    return [labels[best], f"{scores[best]:.6f}", *(f"{score:.6f}" for score in scores)]
+    cells = [f"{score:.6f}" for score in scores]
+    certain = float(cells[best]) >= scorer.certain_from  # as it is written, which is what the server compares
+    return [scorer.labels[best], cells[best], str(certain).lower(), *cells]
 
 
 @contextmanager

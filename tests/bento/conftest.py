@@ -36,6 +36,7 @@ from bento.package import (
     CANARIES,
     MODEL_NAME,
     Canary,
+    Certainty,
     Histogram,
     Label,
     Limits,
@@ -186,6 +187,7 @@ def _make_package(
         data_sha256="0" * 64,
         git_commit=None,
         metrics={"macro_f1": 0.75, "accuracy": 0.8},
+        certainty=Certainty(threshold=0.95, share=0.4),
         profile=Profile(
             sentiment=dict.fromkeys(labels, third),
             confidence=Histogram(bounds=(0.5, 0.8), shares=(0.2, 0.3, 0.5)),

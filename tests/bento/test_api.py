@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from bento.package import Package, read_package, write_package
+from bento.package import Certainty, Package, read_package, write_package
 from bento.settings import Settings
 
 MakeApp = Callable[..., Starlette]
@@ -26,7 +26,16 @@ def test_predict_answers_one_text(client: TestClient, package_dir: Path) -> None
     answer = client.post("/predict", json={"text": "The film was FANTASTIC"})
     assert answer.status_code == 200
     body = answer.json()
-    assert set(body) == {"id", "sentiment", "confidence", "scores", "truncated", "model", "latency_ms"}
+    assert set(body) == {
+        "id",
+        "sentiment",
+        "confidence",
+        "scores",
+        "certain",
+        "truncated",
+        "model",
+        "latency_ms",
+    }
     assert body["sentiment"] == "positive"
     assert list(body["scores"]) == ["negative", "neutral", "positive"]
     assert sum(body["scores"].values()) == pytest.approx(1, abs=1e-5)
@@ -53,7 +62,25 @@ def test_a_batch_is_answered_in_order(client: TestClient) -> None:
     assert set(body) == {"model", "latency_ms", "predictions"}
     sentiments = [one["sentiment"] for one in body["predictions"]]
     assert sentiments == ["positive", "negative", "neutral", *["negative", "positive"] * 20]
-    assert set(body["predictions"][0]) == {"id", "sentiment", "confidence", "scores", "truncated"}
+    assert set(body["predictions"][0]) == {"id", "sentiment", "confidence", "scores", "certain", "truncated"}
+
+
+def test_certain_is_what_is_at_least_as_confident_as_the_package_asks(client: TestClient) -> None:
+    texts = ["good", "fantastic", "the film", "awful film"]
+    predictions = client.post("/predict/batch", json={"texts": texts}).json()["predictions"]
+    assert [one["certain"] for one in predictions] == [False, True, False, True]
+    assert client.post("/predict", json={"text": "fantastic"}).json()["certain"] is True
+
+
+def test_a_package_that_promises_nothing_makes_nothing_certain(
+    make_package: Callable[..., Package], make_app: MakeApp, tmp_path: Path
+) -> None:
+    package = make_package(tmp_path / "package")
+    manifest = package.manifest.model_copy(update={"certainty": Certainty()})
+    write_package(package.path, manifest, tokenizer=package.tokenizer, graph=package.graph)
+    with TestClient(make_app(package.path)) as client:
+        body = client.post("/predict", json={"text": "fantastic fantastic"}).json()
+    assert (body["certain"], body["confidence"] > 0.999) == (False, True)
 
 
 def test_a_batch_says_of_each_text_what_it_says_of_it_alone(client: TestClient) -> None:

@@ -63,6 +63,8 @@ def test_a_prediction_is_counted(package_dir: Path, make_app: MakeApp) -> None:
     assert grew("valence_observed_total", feature="sentiment", bucket="negative") == 2
     assert grew("valence_observed_total", feature="confidence", bucket="+Inf") == 3
     assert grew("valence_observed_total", feature="input_tokens", bucket="8") == 3
+    assert grew("valence_observed_total", feature="certain", bucket="true") == 1
+    assert grew("valence_observed_total", feature="certain", bucket="false") == 2
     assert grew("valence_confidence_count") == 3
     assert grew("valence_input_tokens_sum") == 5
     assert grew("valence_batch_texts_sum") == 3
@@ -85,6 +87,8 @@ def test_the_model_and_its_training_profile_are_told(client: TestClient, package
     assert value(samples, "valence_reference_ratio", feature="sentiment", bucket="neutral") == pytest.approx(
         1 / 3
     )
+    assert value(samples, "valence_reference_ratio", feature="certain", bucket="true") == 0.4
+    assert value(samples, "valence_reference_ratio", feature="certain", bucket="false") == 0.6
     assert any(name == "valence_build_info" for name, _ in samples)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from bento.package import (
     GRAPH,
     MANIFEST,
     TOKENIZER,
+    Certainty,
     Package,
     PackageError,
     Quantisation,
@@ -27,9 +28,10 @@ def package(make_package: Callable[..., Package], tmp_path: Path) -> Package:
     return make_package(tmp_path / "package")
 
 
-def change_manifest(package: Package, **fields: object) -> None:
+def change_manifest(package: Package, *, without: Sequence[str] = (), **fields: object) -> None:
     path = package.path / MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    changed = json.loads(path.read_text()) | fields
+    path.write_text(json.dumps({name: value for name, value in changed.items() if name not in without}))
 
 
 def test_reads_back_what_was_written(package: Package) -> None:
@@ -122,8 +124,13 @@ def test_a_manifest_of_the_first_schema_is_read(package: Package) -> None:
         "macro_f1_change_lower_bound": 0,
         "agreement_with_fp32": 1,
     }
-    change_manifest(package, schema_version=1, quantisation=quantisation)
+    change_manifest(package, without=["certainty"], schema_version=1, quantisation=quantisation)
     assert read_package(package.path).manifest.quantisation == Quantisation()
+
+
+def test_a_manifest_of_the_second_schema_promises_nothing(package: Package) -> None:
+    change_manifest(package, without=["certainty"], schema_version=2)
+    assert read_package(package.path).manifest.certainty == Certainty(threshold=None, share=0.0)
 
 
 def test_what_a_numeric_form_cost_is_kept(package: Package) -> None:
@@ -141,11 +148,11 @@ def test_what_a_numeric_form_cost_is_kept(package: Package) -> None:
     assert written.manifest.quantisation == cost
 
 
-@pytest.mark.parametrize("version", [3, 0, "1", True, None])
+@pytest.mark.parametrize("version", [4, 0, "1", True, None])
 def test_another_schema_version_is_refused_with_the_remedy(package: Package, version: object) -> None:
     change_manifest(package, schema_version=version)
     with pytest.raises(
-        PackageError, match=r"schema version .* this server reads 1 to 2; use the server version"
+        PackageError, match=r"schema version .* this server reads 1 to 3; use the server version"
     ):
         read_package(package.path)
 

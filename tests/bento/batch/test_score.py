@@ -11,7 +11,7 @@ from bento.batch.score import InputError, Report, score_file
 from bento.package import read_package
 from bento.scorer import Scorer
 
-ADDED = ["sentiment", "confidence", "score_negative", "score_neutral", "score_positive"]
+ADDED = ["sentiment", "confidence", "certain", "score_negative", "score_neutral", "score_positive"]
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def test_adds_its_columns_behind_those_that_were_there(tmp_path: Path, scorer: S
     assert list(rows[0]) == ["id", "text", "note", *ADDED]
     assert [(row["id"], row["sentiment"]) for row in rows] == [("7", "positive"), ("8", "negative")]
     assert rows[0]["confidence"] == rows[0]["score_positive"]
+    assert [row["certain"] for row in rows] == ["false", "true"]
 
 
 def test_values_come_through_to_the_letter(tmp_path: Path, scorer: Scorer) -> None:
@@ -53,7 +54,7 @@ def test_order_holds_over_many_chunks_and_scores_are_those_of_the_scorer(
     report, rows = score("text\n" + "\n".join(texts) + "\n", tmp_path, scorer)
     assert report.rows == 5000
     assert [row["text"] for row in rows] == texts
-    scores = [[float(row[name]) for name in ADDED[2:]] for row in rows]
+    scores = [[float(row[name]) for name in ADDED[3:]] for row in rows]
     np.testing.assert_allclose(scores, scorer.predict(texts), atol=1e-6)
 
 
