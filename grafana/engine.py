@@ -132,7 +132,7 @@ def _time() -> Panels:
             colours=STAGE,
         ),
         lines(
-            "Slowest twentieth of each stage",
+            "p95 of each stage",
             "95 of 100 are quicker.",
             "s",
             *(Query(quantile(0.95, histogram), name) for name, histogram in _STAGES.items()),
@@ -151,7 +151,7 @@ def _time() -> Panels:
 def _batches() -> Panels:
     return [
         spread(
-            "Texts in a batch",
+            "Batches by their texts",
             "Batches by the texts in them; the darker, the more. It climbs with the load.",
             "short",
             Query(f"sum by (le) ({rate('valence_batch_texts_bucket')})", "{{le}}"),
@@ -165,7 +165,7 @@ def _batches() -> Panels:
             colours=QUANTILE,
         ),
         lines(
-            "Padding",
+            "Padding in a batch",
             "Share of a batch's tokens that is padding: the mean, and what 95 of 100 batches stay below.",
             "percentunit",
             Query(mean("valence_batch_padding_ratio"), "mean"),

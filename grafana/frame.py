@@ -48,6 +48,9 @@ def frame(
         for each in panels:
             made.with_panel(each)
     whole = made.build()
+    for variable in whole.templating.list_val or []:
+        # The SDK gives every variable what only those of intervals have.
+        variable.auto = variable.auto_min = variable.auto_count = None
     for number, panel in enumerate(whole.panels or [], start=1):
         panel.id_val = number
     return whole

@@ -18,7 +18,7 @@ from grafana.service import service
 
 _ROOT = Path(__file__).resolve().parent.parent
 DASHBOARDS = _ROOT / "grafana" / "dashboards"
-_IN_CHART = _ROOT / "helm" / "valence" / "files" / "dashboards"
+FOLDERS = (DASHBOARDS, _ROOT / "helm" / "valence" / "files" / "dashboards")
 
 
 def generate() -> dict[str, str]:
@@ -38,7 +38,7 @@ def stale() -> list[Path]:
     made = generate()
     return [
         folder / name
-        for folder in (DASHBOARDS, _IN_CHART)
+        for folder in FOLDERS
         for name in sorted({*made, *(path.name for path in folder.glob("*.json"))})
         if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != made.get(name)
     ]
@@ -47,7 +47,7 @@ def stale() -> list[Path]:
 def write() -> None:
     """Make them."""
     made = generate()
-    for folder in (DASHBOARDS, _IN_CHART):
+    for folder in FOLDERS:
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*.json"):
             if path.name not in made:

@@ -181,7 +181,7 @@ def _says() -> Panels:
             maximum=1,
         ),
         lines(
-            "Certain",
+            "Certain, now and in training",
             "Share of predictions whose confidence is enough to act upon, now and on the training texts.",
             "percentunit",
             Query(_certain_now(), "now"),
@@ -224,7 +224,7 @@ def _versions() -> Panels:
             maximum=1,
         ),
         lines(
-            "Slowest twentieth of /predict, by version",
+            "p95 of /predict, by version",
             "95 of 100 answers are quicker.",
             "s",
             Query(slowest_by_version(), "version {{version}}"),

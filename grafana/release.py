@@ -106,10 +106,12 @@ def _who() -> Panels:
     code = f'label_replace({of("valence_build_info")}, "code", "$1", "version", "(.*)")'
     return [
         rows(
-            "Pods",
-            "What each pod serves now. Pods that differ outside a rollout: one of them is wrong.",
+            "What each pod serves",
+            "Its model and its code. Pods that differ outside a rollout: one of them is wrong.",
             "none",
-            Query(f"{serving()} * on (namespace, release, pod) group_left (code, python_version) {code}", ""),
+            Query(
+                f"({serving()}) * on (namespace, release, pod) group_left (code, python_version) {code}", ""
+            ),
             columns={
                 "pod": "Pod",
                 "version": "Model version",
@@ -157,7 +159,7 @@ def _worse() -> Panels:
             limits=((0.001, WARN), (0.01, BAD)),
         ),
         lines(
-            "Slowest twentieth of /predict, by version",
+            "p95 of /predict, by version",
             "95 of 100 answers are quicker.",
             "s",
             Query(slowest_by_version(), "version {{version}}"),

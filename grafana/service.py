@@ -131,7 +131,7 @@ def _requests() -> Panels:
             colours={"429": WARN, "499": "yellow", "500": BAD, "503": "dark-red", "504": "dark-orange"},
         ),
         lines(
-            "Time to answer, /predict",
+            "Time to answer /predict",
             "Half of the answers, 95 and 99 of 100 are quicker. Promised: 95 of 100 within 100 ms, 99 "
             "within 300.",
             "s",
@@ -143,14 +143,14 @@ def _requests() -> Panels:
             colours=QUANTILE,
         ),
         spread(
-            "How long answers take, /predict",
+            "How long answers to /predict take",
             "Every answer by its duration; the darker, the more. Two bands: two kinds of texts, or of pods.",
             "s",
             Query(f"sum by (le) ({took})", "{{le}}"),
             width=16,
         ),
         lines(
-            "Slowest twentieth, by route",
+            "p95 by route",
             "95 of 100 answers are quicker.",
             "s",
             Query(of("valence:request_duration_seconds:p95_5m", USERS), "{{route}}"),
