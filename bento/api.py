@@ -2,6 +2,7 @@
 
 import gc
 import platform
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -56,6 +57,7 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         counters.set("valence_build_info", 1, server.build, platform.python_version())
+        counters.set("valence_worker_start_time_seconds", time.time())
         async with AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(join(server, find_model))

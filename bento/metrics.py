@@ -27,18 +27,38 @@ class _Spec(NamedTuple):
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
-    across: Literal["livesum", "livemax"] = "livesum"  # how a gauge's processes are brought together
+    across: Literal["livesum", "livemax", "max"] = "livesum"  # how a gauge's processes are brought together
+    # Series that are there, at 0, before anything is counted: Prometheus cannot see a first count appear.
+    from_start: tuple[tuple[str, ...], ...] = ()
 
 
 METRICS: dict[str, _Spec] = {
-    "valence_requests_total": _Spec("counter", "Requests answered.", ("route", "code")),
+    "valence_requests_total": _Spec(
+        "counter",
+        "Requests answered.",
+        ("route", "code"),
+        from_start=tuple(
+            (route, code)
+            for route in ("/predict", "/predict/batch")
+            for code in ("200", "429", "500", "503", "504")
+        ),
+    ),
     "valence_request_duration_seconds": _Spec(
-        "histogram", "Time from the request's head to its answer's.", ("route", "code"), _SECONDS
+        "histogram",
+        "Time from the request's head to its answer's.",
+        ("route", "code"),
+        _SECONDS,
+        from_start=(("/predict", "200"),),
     ),
     "valence_request_texts": _Spec(
         "histogram", "Texts in a prediction request.", (), (1, 2, 4, 8, 16, 32, 64, 128, 256)
     ),
-    "valence_rejected_total": _Spec("counter", "Requests turned away by reason.", ("reason",)),
+    "valence_rejected_total": _Spec(
+        "counter",
+        "Requests turned away by reason.",
+        ("reason",),
+        from_start=(("queue_full",), ("deadline",), ("not_ready",)),
+    ),
     "valence_queue_texts": _Spec("gauge", "Texts that wait for a lane."),
     "valence_capacity_used_ratio": _Spec(
         "gauge",
@@ -79,6 +99,10 @@ METRICS: dict[str, _Spec] = {
     ),
     "valence_model_info": _Spec(
         "gauge", "1 for the model that is served.", ("name", "version", "digest", "family"), (), "livemax"
+    ),
+    # Of all that ever started, not of those that live: so it changes once for each start.
+    "valence_worker_start_time_seconds": _Spec(
+        "gauge", "When the newest worker began, in seconds since 1970.", (), (), "max"
     ),
     "valence_build_info": _Spec(
         "gauge", "1 for the code that serves.", ("version", "python_version"), (), "livemax"
@@ -134,6 +158,8 @@ class Metrics:
         match spec.kind:
             case "counter":
                 self._counters[name] = Counter(name, spec.help, spec.labels, registry=self._registry)
+                for labels in spec.from_start:
+                    self._counters[name].labels(*labels)
             case "gauge":
                 self._gauges[name] = Gauge(
                     name, spec.help, spec.labels, registry=self._registry, multiprocess_mode=spec.across
@@ -142,6 +168,8 @@ class Metrics:
                 self._histograms[name] = Histogram(
                     name, spec.help, spec.labels, registry=self._registry, buckets=spec.buckets
                 )
+                for labels in spec.from_start:
+                    self._histograms[name].labels(*labels)
 
 
 class _Workers(Collector):

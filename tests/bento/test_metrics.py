@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,15 +107,32 @@ def test_unknown_paths_make_no_series(client: TestClient) -> None:
     assert not any(route and "wp-admin" in route for route in routes)
 
 
+@pytest.mark.parametrize("code", ["429", "500", "503", "504"])
+def test_what_can_go_wrong_is_told_before_it_does(package_dir: Path, make_app: MakeApp, code: str) -> None:
+    """Else the first failure of a pod, which makes the series, would be none to `rate`."""
+    with TestClient(make_app(package_dir)) as client:
+        samples = scrape(client)
+    for route in ("/predict", "/predict/batch"):
+        key = "valence_requests_total", frozenset({("route", route), ("code", code)})
+        assert samples[key] == 0
+
+
+def test_the_start_of_the_newest_worker_is_told(client: TestClient) -> None:
+    started = value(scrape(client), "valence_worker_start_time_seconds")
+    assert 0 < time.time() - started < 86_400
+
+
 def test_any_worker_answers_for_all(tmp_path: Path) -> None:
     """Two processes write, a third reads; what the dead counted stays, their gauges go."""
     write = (
-        "from bento.metrics import Metrics; m = Metrics(); m.count('valence_rejected_total', 'invalid');"
-        "m.observe('valence_batch_texts', 2); m.set('valence_queue_texts', 5); print(m.render().decode())"
+        "import sys; from bento.metrics import Metrics; m = Metrics();"
+        "m.count('valence_rejected_total', 'invalid');"
+        "m.observe('valence_batch_texts', 2); m.set('valence_queue_texts', 5);"
+        "m.set('valence_worker_start_time_seconds', int(sys.argv[1])); print(m.render().decode())"
     )
-    for expected in ("1.0", "2.0"):
+    for expected, start, newest in (("1.0", "7", "7.0"), ("2.0", "5", "7.0")):
         answer = subprocess.run(
-            [sys.executable, "-c", write],
+            [sys.executable, "-c", write, start],
             env={"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
             check=True,
             capture_output=True,
@@ -124,3 +142,4 @@ def test_any_worker_answers_for_all(tmp_path: Path) -> None:
         assert f'valence_rejected_total{{reason="invalid"}} {expected}' in lines
         assert f'valence_batch_texts_bucket{{le="2.0"}} {expected}' in lines
         assert "valence_queue_texts 5.0" in lines
+        assert f"valence_worker_start_time_seconds {newest}" in lines
