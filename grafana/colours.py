@@ -14,4 +14,3 @@ FEATURE = {
     "certain": "super-light-blue",
 }
 COMPARED = {"training": "#8e8e8e", "now": "blue"}
-NOTHING = {"none": "#8e8e8e"}  # the line that stands where nothing is to be counted

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana.colours import BAD, GOOD, QUANTILE, STAGE, WARN
 from grafana.frame import Panels, frame
 from grafana.panels import first, lines, number
-from grafana.queries import USERS, Query, mean, of, or_none, quantile, rate
+from grafana.queries import USERS, Query, mean, of, quantile, rate
 from grafana.service import FULL
 from grafana.tables import spread
 
@@ -112,7 +112,7 @@ def _room() -> Panels:
             "Requests in a second. queue_full: the wait would be over the budget; deadline: over the "
             "caller's.",
             "reqps",
-            Query(or_none(refused, "reason"), "{{reason}}"),
+            Query(refused, "{{reason}}"),
             colours={"queue_full": WARN, "deadline": "dark-orange"},
         ),
     ]

@@ -18,7 +18,7 @@ from grafana.targets import SOURCE
 
 Panels = Sequence[Builder[dashboard.Panel]]
 TAG = "valence"
-_DOCS = "https://github.com/valence-sentiment/valence/blob/main/docs"
+_DOCS = "https://valence.example/docs"  # where your docs/ can be read
 _NEW_FOR = "2m"  # that a version counts as one that has just begun
 
 

@@ -152,7 +152,7 @@ def _against_training(title: str, feature: str, asks: str) -> barchart.Panel:
 
 def _sortable(expr: str) -> str:
     """Pad the names of buckets, so that their order as words is their order as numbers."""
-    for pattern, name in ((r"\\+Inf", "more"), (r"([0-9]{2})", " $1"), (r"([0-9])", "  $1")):
+    for pattern, name in ((r"\\+Inf", "more"), (r"([0-9][0-9])", " $1"), (r"([0-9])", "  $1")):
         expr = f'label_replace({expr}, "bucket", "{name}", "bucket", "{pattern}")'
     return expr
 

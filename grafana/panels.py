@@ -36,7 +36,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.text import TextMode
 
-from grafana.colours import NOTHING, PLAIN
+from grafana.colours import PLAIN
 from grafana.queries import Query
 from grafana.targets import SOURCE, over_time
 
@@ -125,7 +125,7 @@ def lines(
         panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL).group("A"))
     if maximum is not None:
         panel.axis_soft_max(maximum)
-    return paint(panel, NOTHING | dict(colours or {}))
+    return paint(panel, colours or {})
 
 
 def bars(

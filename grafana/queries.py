@@ -35,15 +35,6 @@ def mean(histogram: str) -> str:
     return f"sum({rate(f'{histogram}_sum')}) / sum({rate(f'{histogram}_count')})"
 
 
-def or_none(expr: str, label: str) -> str:
-    """Give a line at 0 named `none` where `expr` has no series, as long as a pod is scraped.
-
-    So that "nothing happened" and "nothing is known" look different.
-    """
-    nothing = f"0 * sum({of('valence_build_info')})"
-    return f'{expr} or on () label_replace({nothing}, "{label}", "none", "", "")'
-
-
 def serving() -> str:
     """Select the pods that serve one of the chosen versions now, with its labels."""
     return of("valence_model_info", 'version=~"$model_version"') + " == 1"
@@ -69,7 +60,7 @@ def answered_by_version(code: str) -> str:
     """Return the share of predictions asked for that ended in a code like that, for each version."""
     asked = f"sum by (version) ({with_version(rate('valence_requests_total', USERS))})"
     such = f"sum by (version) ({with_version(rate('valence_requests_total', USERS, _code(code)))})"
-    return f"({such} or 0 * {asked}) / {asked}"
+    return f"{such} / {asked}"
 
 
 def _code(pattern: str) -> str:

@@ -75,29 +75,26 @@ def _glance() -> Panels:
             "Failed",
             "Share of predictions asked for that ended in 5xx.",
             "percentunit",
-            Query(f"(sum({failed}) or 0 * sum({asked})) / sum({asked})", "failed"),
+            Query(f"sum({failed}) / sum({asked})", "failed"),
             base=GOOD,
             limits=((0.001, WARN), (0.01, BAD)),
             decimals=2,
         ),
         number(
-            "Pods not ready",
-            "Pods that Kubernetes sends nothing to. Needs kube-state-metrics.",
+            "Pods that do not answer",
+            "Pods that Prometheus knows and cannot scrape: hung, cut off, or on their way out.",
             "short",
-            Query(f'count(kube_pod_status_ready{{{_PODS},condition="true"}} == 0) or vector(0)', "pods"),
+            Query(f"count({of('up')} == 0) or 0 * sum({of('up')})", "pods"),
             base=GOOD,
             limits=((1, WARN),),
         ),
         number(
             "Restarts in an hour",
-            "Containers that were started again. Needs kube-state-metrics.",
+            "Workers that were started again in a pod that there was already.",
             "short",
-            Query(
-                f"sum(increase(kube_pod_container_status_restarts_total{{{_CONTAINERS}}}[1h]))", "restarts"
-            ),
+            Query(f"sum(changes({of('valence_worker_start_time_seconds')}[1h]))", "restarts"),
             base=GOOD,
-            limits=((1, WARN), (3, BAD)),
-            decimals=0,
+            limits=((1, WARN), (2, BAD)),
         ),
     ]
 

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana.colours import BAD, GOOD, QUANTILE, SLO, WARN
 from grafana.frame import Panels, frame
 from grafana.panels import bars, first, lines, number
-from grafana.queries import USERS, Query, of, or_none, rate
+from grafana.queries import USERS, Query, of, rate
 from grafana.tables import spread
 
 _LOOK = """\
@@ -127,7 +127,7 @@ def _requests() -> Panels:
             " left. "
             "5xx: ours. 504: too late for the caller's own deadline.",
             "reqps",
-            Query(or_none(failed, "code"), "{{code}}"),
+            Query(failed, "{{code}}"),
             colours={"429": WARN, "499": "yellow", "500": BAD, "503": "dark-red", "504": "dark-orange"},
         ),
         lines(
@@ -181,7 +181,7 @@ def _saturation() -> Panels:
             "Requests in a second. queue_full: the wait would be over the budget; deadline: over the "
             "caller's.",
             "reqps",
-            Query(or_none(refused, "reason"), "{{reason}}"),
+            Query(refused, "{{reason}}"),
             colours={"queue_full": WARN, "deadline": "dark-orange"},
         ),
     ]

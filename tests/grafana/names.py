@@ -26,4 +26,4 @@ CLUSTER = {
 }
 
 # That Prometheus makes itself.
-PROMETHEUS = {"ALERTS"}
+PROMETHEUS = {"ALERTS", "up"}

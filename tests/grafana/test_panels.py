@@ -110,7 +110,8 @@ def test_thresholds_are_ours_and_rise(panel: dict[str, Any]) -> None:
 
 
 def test_a_sentiment_has_one_colour_wherever_it_is_shown() -> None:
-    (says,) = (panel.values[0] for panel in SHOWN if panel.values[0]["title"] == "What it says")  # type: ignore[index]
+    panels = DASHBOARDS["valence-model.json"]["panels"]
+    (says,) = (panel for panel in panels if panel["title"] == "What it says")
     colours = {
         override["matcher"]["options"]: override["properties"][0]["value"]["fixedColor"]
         for override in says["fieldConfig"]["overrides"]
