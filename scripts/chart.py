@@ -6,6 +6,7 @@
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,18 @@ def base(kind: str) -> dict[str, str]:
     if done.returncode:
         raise ToolError(done.stderr.strip())
     files = {}
-    for document in filter(None, yaml.safe_load_all(done.stdout)):
+    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
+    several = {kind for kind, number in Counter(each["kind"] for each in documents).items() if number > 1}
+    for document in documents:
         for label in _HELM_LABELS:
             document["metadata"]["labels"].pop(label, None)
         if document["kind"] == "Deployment":
             for name in _OF_THE_MODEL:
                 del document["spec"]["template"]["metadata"]["annotations"][name]
-        files[f"{document['kind'].lower()}.yaml"] = _dump(document)
+        name = document["kind"].lower()
+        if document["kind"] in several:
+            name += f"-{document['metadata']['name']}"
+        files[f"{name}.yaml"] = _dump(document)
     listed = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -104,7 +110,19 @@ def _inline(value: object) -> str:
 
 def _dump(document: dict[str, Any]) -> str:
     head = "# Made from helm/valence by `python -m scripts.chart`; change it there.\n"
-    return head + yaml.safe_dump(document, sort_keys=False, width=110)
+    return head + yaml.dump(document, Dumper=_Readable, sort_keys=False, width=110)
+
+
+class _Readable(yaml.SafeDumper):
+    """Writes text of several lines, such as a dashboard, as lines."""
+
+
+def _lines(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if text.count("\n") > 1 else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Readable.add_representer(str, _lines)
 
 
 def main() -> int:
