@@ -50,7 +50,7 @@ Panel = TypeVar(
 def first(content: str) -> text.Panel:
     """Say what to look at first."""
     panel = text.Panel().title("Look here first").mode(TextMode.MARKDOWN).content(content)
-    return panel.description("What this dashboard answers, in the order in which to ask.").span(24).height(5)
+    return panel.description("What this dashboard answers, in the order in which to ask.").span(24).height(4)
 
 
 def number(
@@ -94,6 +94,7 @@ def lines(
     stacked: bool = False,
     maximum: float | None = None,
     width: int = 8,
+    height: int = 8,
 ) -> timeseries.Panel:
     """Show series over time, and the limits as dashed lines.
 
@@ -107,9 +108,10 @@ def lines(
         stacked: Whether the series add up to a whole.
         maximum: Where the axis ends, at least.
         width: In columns of 24.
+        height: In rows of the grid.
     """
     panel = common_parts(timeseries.Panel(), title, description, unit, limits=limits)
-    panel.targets(list(over_time(queries))).span(width).height(8)
+    panel.targets(list(over_time(queries))).span(width).height(height)
     panel.axis_soft_min(0).line_width(2).show_points(VisibilityMode.NEVER).fill_opacity(70 if stacked else 0)
     panel.legend(
         common.VizLegendOptions()

@@ -186,6 +186,7 @@ def _cluster() -> Panels:
             "short",
             Query(f'count(kube_pod_status_ready{{{_PODS},condition="true"}})', "all"),
             Query(f'sum(kube_pod_status_ready{{{_PODS},condition="true"}})', "ready"),
+            height=6,
             colours={"all": "#8e8e8e", "ready": GOOD},
         ),
         lines(
@@ -194,6 +195,7 @@ def _cluster() -> Panels:
             "short",
             Query(f"increase(kube_pod_container_status_restarts_total{{{_CONTAINERS}}}[10m])", "{{pod}}"),
             limits=((1, WARN),),
+            height=6,
         ),
         lines(
             "Why containers ended last",
@@ -203,6 +205,7 @@ def _cluster() -> Panels:
                 f"sum by (reason) (kube_pod_container_status_last_terminated_reason{{{_CONTAINERS}}})",
                 "{{reason}}",
             ),
+            height=6,
             colours={"OOMKilled": BAD, "Error": WARN, "Completed": "#8e8e8e"},
         ),
         lines(
@@ -213,6 +216,7 @@ def _cluster() -> Panels:
             limits=((0.8, WARN), (0.95, BAD)),
             maximum=1,
             width=12,
+            height=6,
         ),
         lines(
             "CPU throttled, by pod",
@@ -222,5 +226,6 @@ def _cluster() -> Panels:
             Query(f"{throttled} / {periods}", "{{pod}}"),
             limits=((0.1, WARN), (0.25, BAD)),
             width=12,
+            height=6,
         ),
     ]

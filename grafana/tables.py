@@ -37,7 +37,7 @@ def rows(
     panel.with_transformation(
         DataTransformerConfig("organize", options={"indexByName": order, "renameByName": dict(columns)})
     )
-    return panel.span(width).height(8).show_header(show_header=True)
+    return panel.span(width).height(6).show_header(show_header=True)
 
 
 def compare(

@@ -18,7 +18,7 @@ _STEPS = (60, 120, 300, 600, 1800, 3600, 10_800, 43_200, 86_400, 604_800, 10**9)
 
 def over_time(box: Box, view: View, unit: str, *, below: float) -> Axes:
     """Return axes over the time that is shown, with `below` inches under them."""
-    axes = box.axes(left=0.62, right=0.15, top=0.36, bottom=below)
+    axes = box.axes(left=0.72, right=0.15, top=0.36, bottom=below)
     axes.set_xlim(view.start, view.end)
     apart = next(step for step in _STEPS if (view.end - view.start) / step <= _TICKS)
     ticks = np.arange(view.start // apart + 1, view.end // apart + 1) * apart

@@ -66,7 +66,8 @@ def table(box: Box, panel: Mapping[str, Any], answers: Answers, _view: View) -> 
     """Write a row for each series, under the headings."""
     ((_, found),) = answers
     organised = panel["transformations"][-1]["options"]
-    headings: dict[str, str] = organised["renameByName"]
+    order = sorted(organised["indexByName"], key=organised["indexByName"].get)
+    headings = {label: organised["renameByName"][label] for label in order}
     step = (box.width - 0.3) / len(headings)
     for column, (label, heading) in enumerate(headings.items()):
         box.text(0.15 + column * step, 0.5, heading, size=8.5, weight="bold", ink=FAINT)

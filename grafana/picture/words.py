@@ -30,7 +30,7 @@ def width(content: str, size: float, weight: str = "normal", style: Style = "nor
 
 def markdown(box: Box, content: str) -> None:
     """Write a list of paragraphs in markdown, broken into lines."""
-    y = 0.48
+    y = 0.46
     for paragraph in content.strip().splitlines():
         x = start = 0.12
         for part in filter(None, _MARKED.split(paragraph)):

@@ -48,7 +48,7 @@ class Sample(NamedTuple):
 
 
 def openmetrics() -> str:
-    """Return everything as `promtool tsdb create-blocks-from openmetrics` reads it, one metric after the other."""
+    """Return everything in the format OpenMetrics, one metric after the other."""
     lines = []
     for metric, labels, step, value in [*_service(), *_recorded(), *_cluster()]:
         written = ",".join(f'{name}="{label}"' for name, label in (HERE | labels).items())

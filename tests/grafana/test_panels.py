@@ -31,7 +31,7 @@ def test_there_are_the_four() -> None:
 def test_it_begins_with_what_to_look_at_first(dashboard: dict[str, Any]) -> None:
     first = dashboard["panels"][0]
     assert (first["type"], first["title"]) == ("text", "Look here first")
-    assert first["gridPos"] == {"x": 0, "y": 0, "w": COLUMNS, "h": 5}
+    assert first["gridPos"] == {"x": 0, "y": 0, "w": COLUMNS, "h": 4}
     assert [line[:5] for line in first["options"]["content"].splitlines()] == ["1. **", "2. **", "3. **"]
 
 
