@@ -6,7 +6,6 @@
 import re
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ KINDS = ("local", "eks")  # of clusters: each has values of its own, and a base
 START, END = "<!-- values: python -m scripts.chart -->\n", "\n<!-- end of values -->"
 
 _KEY = re.compile(r"( *)([A-Za-z]+):")
+_HEAD = "# Made from helm/valence by `python -m scripts.chart`; change it there.\n"
 _HELM_LABELS = ("helm.sh/chart", "app.kubernetes.io/managed-by")
 _OF_THE_MODEL = ("checksum/settings", "valence/model")  # annotations that an overlay would make untrue
 # A model that no server accepts: whoever uses a base names theirs in an overlay.
@@ -65,25 +65,21 @@ def base(kind: str) -> dict[str, str]:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ToolError(done.stderr.strip())
-    files = {}
-    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
-    several = {kind for kind, number in Counter(each["kind"] for each in documents).items() if number > 1}
-    for document in documents:
+    files: dict[str, str] = {}
+    for document in filter(None, yaml.safe_load_all(done.stdout)):
         for label in _HELM_LABELS:
             document["metadata"]["labels"].pop(label, None)
         if document["kind"] == "Deployment":
             for name in _OF_THE_MODEL:
                 del document["spec"]["template"]["metadata"]["annotations"][name]
-        name = document["kind"].lower()
-        if document["kind"] in several:
-            name += f"-{document['metadata']['name']}"
-        files[f"{name}.yaml"] = _dump(document)
+        name = f"{document['kind'].lower()}.yaml"
+        files[name] = (files[name] + "---\n" if name in files else _HEAD) + _dump(document)
     listed = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": sorted(files),
     }
-    return files | {"kustomization.yaml": _dump(listed)}
+    return files | {"kustomization.yaml": _HEAD + _dump(listed)}
 
 
 def _comments(text: str) -> Iterator[tuple[str, str]]:
@@ -109,8 +105,7 @@ def _inline(value: object) -> str:
 
 
 def _dump(document: dict[str, Any]) -> str:
-    head = "# Made from helm/valence by `python -m scripts.chart`; change it there.\n"
-    return head + yaml.dump(document, Dumper=_Readable, sort_keys=False, width=110)
+    return yaml.dump(document, Dumper=_Readable, sort_keys=False, width=110)
 
 
 class _Readable(yaml.SafeDumper):

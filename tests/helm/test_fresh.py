@@ -32,6 +32,6 @@ def test_the_kustomize_bases_are_fresh(kind: str) -> None:
 
 
 def test_the_base_for_eks_holds_every_dashboard() -> None:
-    found = [yaml.safe_load(content) for name, content in chart.base("eks").items() if "configmap" in name]
-    held = {name for each in found for name in each["data"]}
+    maps = yaml.safe_load_all(chart.base("eks")["configmap.yaml"])
+    held = {name for each in maps for name in each["data"]}
     assert held == {path.name for path in (chart.CHART / "files" / "dashboards").iterdir()}
