@@ -84,3 +84,19 @@ def test_every_metric_is_on_a_dashboard_in_a_rule_or_in_a_document() -> None:
     places = [*DASHBOARDS.glob("*.json"), *ROOT.glob("prometheus/**/*.yaml"), *ROOT.glob("docs/*.md")]
     told = "\n".join(path.read_text(encoding="utf-8") for path in places)
     assert [name for name in METRICS if name not in told] == []
+
+
+def test_what_is_taken_for_recorded_is_recorded() -> None:
+    groups = yaml.safe_load((ROOT / "prometheus" / "rules" / "recording.yaml").read_text())["groups"]
+    recorded = {rule["record"] for group in groups for rule in group["rules"]}
+    assert recorded >= RECORDED.keys()
+
+
+def test_an_alert_leads_to_a_dashboard_that_there_is() -> None:
+    groups = yaml.safe_load((ROOT / "prometheus" / "rules" / "alerts.yaml").read_text())["groups"]
+    links = {rule["annotations"]["dashboard"] for group in groups for rule in group["rules"]}
+    assert links
+    for link in links:
+        uid, _, variables_of_link = link.removeprefix("/d/").partition("?")
+        assert (DASHBOARDS / f"{uid}.json").exists()
+        assert re.findall(r"var-(\w+)=", variables_of_link) == ["namespace", "release"]
