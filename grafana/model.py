@@ -106,7 +106,7 @@ def _drift() -> Panels:
         lines(
             "Drift by feature",
             "Population stability index against the training texts. Above 0.1: look; above 0.25: another "
-            "world.",
+            "world. For an hour after a rollout it is of two models.",
             "none",
             Query(of("valence:drift_psi:ratio"), "{{feature}}"),
             limits=_DRIFT,

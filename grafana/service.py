@@ -17,6 +17,7 @@ dashed line, a rollout did it: *Release* says of which version, and going back c
 3. **Is it full?** From **100%** on more is asked for than the pods can do, and 429 is right: more \
 pods first, then *Engine*.
 """
+_FIRING = 'alertstate="firing"'
 _PREDICT = 'route="/predict"'
 _BURN = ((1.0, WARN), (14.4, BAD))
 FULL = ((0.8, WARN), (1.0, BAD))
@@ -37,7 +38,7 @@ def service() -> Dashboard:
 
 
 def _glance() -> Panels:
-    firing = "count(" + of("ALERTS", 'alertstate="firing"') + ")"
+    firing = f"count({of('ALERTS', _FIRING)})"
     return [
         number(
             "Alerts that fire",
@@ -82,6 +83,8 @@ def _kept(title: str, slo: str, which: str, promised: float) -> stat.Panel:
 
 
 def _promises() -> Panels:
+    fired = "count by (alertname) (" + of("ALERTS", _FIRING) + ")"
+    none = f'label_replace(0 * sum({of("valence_build_info")}), "alertname", "none", "", "")'
     return [
         bars(
             "Error budget left",
@@ -92,9 +95,18 @@ def _promises() -> Panels:
             Query(of("valence:slo_error_budget_left:ratio"), "{{slo}}"),
             base=BAD,
             limits=((0.25, WARN), (0.5, GOOD)),
+            width=6,
         ),
         _burning("Budget burns, over 1 hour", "1h", "What happens? Pages begin at 14.4."),
         _burning("Budget burns, over 5 minutes", "5m", "Does it still happen? It falls first when it ends."),
+        lines(
+            "Alerts that fired",
+            "When which alert fired. The runbook of each is named like it.",
+            "short",
+            Query(f"{fired} or on () {none}", "{{alertname}}"),
+            colours={"none": "#8e8e8e"},
+            width=6,
+        ),
     ]
 
 
@@ -108,6 +120,7 @@ def _burning(title: str, window: str, asks: str) -> timeseries.Panel:
         Query(f"{errors} / on (namespace, release, slo) {allowed}", "{{slo}}"),
         limits=_BURN,
         colours=SLO,
+        width=6,
     )
 
 

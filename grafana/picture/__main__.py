@@ -10,6 +10,7 @@ import sys
 import time
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -20,7 +21,7 @@ from grafana.picture.page import draw
 from grafana.picture.source import Source, SourceError
 
 _PICTURES = Path(__file__).resolve().parents[2] / "docs" / "dashboards"
-_TOO_EXACT = re.compile(r"(\d\.\d{2})\d+")
+_TOO_EXACT = re.compile(r"(\d\.\d)\d{2,}")
 
 
 def main() -> int:
@@ -57,7 +58,12 @@ def main() -> int:
 def _svg(figure: Figure) -> str:
     """Return a picture that stays the same for the same data, and small."""
     written = StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "valence"}):
+    settings: Any = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "valence",
+        "font.sans-serif": ["DejaVu Sans", "Verdana"],
+    }
+    with mpl.rc_context(settings):
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None}, dpi=100)
     return _TOO_EXACT.sub(r"\1", written.getvalue())
 

@@ -35,14 +35,14 @@ def bargauge(box: Box, panel: Mapping[str, Any], answers: Answers, _view: View) 
     """Draw a bar from 0 to 1 for each series."""
     series = [each for _, found in answers for each in found]
     unit = panel["fieldConfig"]["defaults"]["unit"]
-    axes = box.axes(left=0.15, right=0.8, top=0.4, bottom=0.2)
+    axes = box.axes(left=0.15, right=0.85, top=0.4, bottom=0.2)
     for place, each in enumerate(reversed(series)):
         value = each.values[-1]
         ink = of_value(panel, value)
         axes.barh(place, 1, height=0.4, color="#eef0f1")
         axes.barh(place, max(value, 0), height=0.4, color=ink)
         axes.text(0, place + 0.34, each.name, fontsize=8, color=INK, va="center")
-        axes.text(1.03, place, number(value, unit), fontsize=11, color=ink, va="center", weight="bold")
+        axes.text(1.03, place, number(value, unit), fontsize=10, color=ink, va="center", weight="bold")
     axes.set(xlim=(0, 1), ylim=(-0.5, len(series) - 0.4), xticks=[], yticks=[])
 
 

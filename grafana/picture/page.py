@@ -13,7 +13,7 @@ from grafana.picture.source import Source
 from grafana.picture.style import FAINT, PAGE, colour
 from grafana.picture.view import Answers, Mark, View
 
-_COLUMN, _ROW, _HEAD, _GAP = 0.62, 0.31, 0.85, 0.05  # inches
+_COLUMN, _ROW, _HEAD, _GAP = 0.62, 0.31, 0.92, 0.05  # inches
 _COLUMNS = 24
 _LONG_S = 240  # without a value, after which an annotation begins anew
 _KINDS: dict[str, Callable[[Box, Mapping[str, Any], Answers, View], None]] = {
@@ -57,17 +57,17 @@ def _head(box: Box, dashboard: Mapping[str, Any], source: Source, marks: list[Ma
     chosen = ", ".join(f"{name} {source.variables[name]}" for name in ("namespace", "release"))
     box.text(
         0.1,
-        0.56,
+        0.52,
         "A picture drawn from queried data by `python -m grafana.picture`, not a screenshot of Grafana: "
         f"{chosen}, {since:%Y-%m-%d %H:%M} to {until:%H:%M} UTC.",
         size=8.5,
         ink=FAINT,
     )
-    x = box.width - 0.1
-    for mark in reversed(marks):
+    x = 0.1
+    for mark in marks:
         says = f"┆ {datetime.fromtimestamp(mark.time, UTC):%H:%M} {mark.says}"
-        box.text(x, 0.56, says, size=8.5, ink=mark.colour, align="right")
-        x -= words.width(says, 8.5) + 0.2
+        box.text(x, 0.74, says, size=8.5, ink=mark.colour)
+        x += words.width(says, 8.5) + 0.3
 
 
 def _marks(dashboard: Mapping[str, Any], source: Source) -> list[Mark]:

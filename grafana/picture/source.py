@@ -10,7 +10,7 @@ import httpx
 
 from grafana.asked import Asked, fill
 
-_POINTS = 120  # of a line; more could not be seen
+_POINTS = 100  # of a line; more could not be seen
 _LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 

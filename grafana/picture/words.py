@@ -12,15 +12,13 @@ from grafana.picture.box import Box
 Style = Literal["normal", "italic"]
 
 _MARKED = re.compile(r"(\*\*.+?\*\*|\*.+?\*|`.+?`)")
-_SIZE, _LINE = 10.5, 0.23
+_SIZE, _LINE, _TOP, _LEFT, _INDENT = 10.5, 0.23, 0.46, 0.12, 0.2
 _POINTS_PER_INCH = 72
 
 
 @cache
 def width(content: str, size: float, weight: str = "normal", style: Style = "normal") -> float:
     """Return how many inches a text takes."""
-    if not content.strip():
-        return len(content) * width("x x", size, weight) - 2 * len(content) * width("x", size, weight)
     properties = FontProperties(weight=weight, style=style)
     # The path ends where the last letter does, so spaces at its ends are measured between letters.
     ends = TextPath((0, 0), f"|{content}|", size=size, prop=properties).get_extents().width
@@ -30,16 +28,18 @@ def width(content: str, size: float, weight: str = "normal", style: Style = "nor
 
 def markdown(box: Box, content: str) -> None:
     """Write a list of paragraphs in markdown, broken into lines."""
-    y = 0.46
+    y = _TOP
     for paragraph in content.strip().splitlines():
-        x = start = 0.12
+        x = _LEFT
         for part in filter(None, _MARKED.split(paragraph)):
             weight = "bold" if part.startswith("**") else "normal"
             style: Style = "italic" if part.startswith("*") and weight == "normal" else "normal"
+            run = ""
             for word in re.findall(r"\S+\s*|\s+", part.strip("*`")):
-                wide = width(word, _SIZE, weight, style)
-                if x + wide > box.width - 0.1:
-                    x, y = start + 0.17, y + _LINE
-                box.text(x, y, word.rstrip(), size=_SIZE, weight=weight, style=style)
-                x += wide
+                if x + width(run + word.rstrip(), _SIZE, weight, style) > box.width - 0.1:
+                    box.text(x, y, run, size=_SIZE, weight=weight, style=style)
+                    run, x, y = "", _LEFT + _INDENT, y + _LINE
+                run += word
+            box.text(x, y, run, size=_SIZE, weight=weight, style=style)
+            x += width(run, _SIZE, weight, style)
         y += _LINE
