@@ -37,9 +37,15 @@ def markdown(box: Box, content: str) -> None:
             run = ""
             for word in re.findall(r"\S+\s*|\s+", part.strip("*`")):
                 if x + width(run + word.rstrip(), _SIZE, weight, style) > box.width - 0.1:
-                    box.text(x, y, run, size=_SIZE, weight=weight, style=style)
+                    _write(box, x, y, run, weight, style)
                     run, x, y = "", _LEFT + _INDENT, y + _LINE
                 run += word
-            box.text(x, y, run, size=_SIZE, weight=weight, style=style)
+            _write(box, x, y, run, weight, style)
             x += width(run, _SIZE, weight, style)
         y += _LINE
+
+
+def _write(box: Box, x: float, y: float, run: str, weight: str, style: Style) -> None:
+    """Write without the spaces at the ends, which SVG leaves out."""
+    before = run[: len(run) - len(run.lstrip())]
+    box.text(x + width(before, _SIZE, weight, style), y, run.strip(), size=_SIZE, weight=weight, style=style)
