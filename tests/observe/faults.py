@@ -1,6 +1,7 @@
 """What goes wrong, and which alerts are to tell of it. Each fault has a release of its own."""
 
 import os
+import random
 import signal
 import threading
 import time
@@ -25,7 +26,8 @@ RATE = 20.0  # requests a second, so that a minute has more than the minimum of 
 
 _POISONED = (*USUAL, *USUAL, "good", f"the {POISON}")
 _DRIFTED = ("fantastic " * 12,)
-_LONG = ("the film was good " * 4,)
+# As usual in what the model says to them, but longer; in no order, lest every fourth be refused.
+_LONG = tuple(random.Random(0).choices([" ".join((text.split() * 8)[:8]) for text in USUAL], k=1000))
 _OVERLOAD = 4  # times what can be answered
 _BURNS = ("14.4", "6", "3", "1")
 
@@ -56,6 +58,11 @@ class Subject:
     @property
     def server(self) -> "LiveServer":
         return self.servers[0]
+
+    @property
+    def address(self) -> str:
+        """Where it is scraped."""
+        return self.server.url.removeprefix("http://")
 
     @contextmanager
     def fault(self) -> Iterator[None]:
