@@ -45,13 +45,14 @@ class Subject:
 
     Attributes:
         servers: Its servers; the first is scraped and asked from the start.
+        callers: Traffic to each of them.
         began: When the fault began, in seconds since 1970, and when it ended.
     """
 
     release: str
     servers: Sequence["LiveServer"]
     stack: Stack
-    traffic: Traffic
+    callers: Sequence[Traffic]
     began: float = 0
     ended: float = 0
 
@@ -60,9 +61,8 @@ class Subject:
         return self.servers[0]
 
     @property
-    def address(self) -> str:
-        """Where it is scraped."""
-        return self.server.url.removeprefix("http://")
+    def traffic(self) -> Traffic:
+        return self.callers[0]
 
     @contextmanager
     def fault(self) -> Iterator[None]:
@@ -87,6 +87,11 @@ class Fault:
     possible: frozenset[Alert] = field(default=frozenset())
 
 
+def address(server: "LiveServer") -> str:
+    """Return where it is scraped."""
+    return server.url.removeprefix("http://")
+
+
 def burns(alert: str, *slos: str) -> frozenset[Alert]:
     return frozenset(Alert(alert, f"{slo} {rate}x") for slo in slos for rate in _BURNS)
 
@@ -106,13 +111,22 @@ def _errors(subject: Subject) -> None:
 
 
 def _slow(subject: Subject) -> None:
-    """Stop the process over and over again, so that most answers take half a second."""
+    """Roll out a model that takes half a second, and go back to the former one."""
+    usual, slow = subject.servers
+    _wait(5)
     with subject.fault():
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with _stopped(subject.server.process.pid):
-                _wait(0.75)
-            _wait(0.05)
+        _roll(subject, usual, slow)
+        subject.callers[0].rate, subject.callers[1].rate = 0, RATE
+        _wait(65)
+        subject.callers[0].rate, subject.callers[1].rate = RATE, 0
+        _roll(subject, slow, usual)
+
+
+def _roll(subject: Subject, old: "LiveServer", new: "LiveServer") -> None:
+    """Replace a pod, as a rollout does when the new one is ready."""
+    subject.stack.scrape(address(new), subject.release)
+    _wait(3)  # for two scrapes, as a rate needs
+    subject.stack.forget(address(old))
 
 
 def _overload(subject: Subject) -> None:
@@ -150,7 +164,7 @@ def _killed(subject: Subject) -> None:
 
 def _mixed(subject: Subject) -> None:
     """Begin a rollout that gets stuck; in the end its pod is deleted."""
-    newer = subject.servers[1].url.removeprefix("http://")
+    newer = address(subject.servers[1])
     _wait(10)
     with subject.fault():
         subject.stack.scrape(newer, subject.release)

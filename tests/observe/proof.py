@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bento.package import Histogram, Package, Profile, write_package
-from tests.observe.faults import FAULTS, POISON, RATE, USUAL, Alert, Fault, Subject
+from tests.observe.faults import FAULTS, POISON, RATE, USUAL, Alert, Fault, Subject, address
+from tests.observe.packages import profiled, slowed
 from tests.observe.stack import Notification, Stack, run_stack
 from tests.observe.traffic import run_callers
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _RESOLVED_WITHIN_S = 480
 _TOLD_WITHIN_S = 30
 _LAYERS = 40  # of the model that is easily overloaded
+_SLOW_S = 0.4  # that a batch of the slow model takes
+# The slow model's: it warms up soon, and everybody may wait for it.
+_ONE_LANE = {"VALENCE_LANES": "1", "VALENCE_BATCH_TOKENS": "16", "VALENCE_MAX_QUEUE_MS": "60000"}
 
 
 @dataclass
@@ -33,7 +36,7 @@ class Proof:
     Attributes:
         started: When traffic began, in seconds since 1970; the next is when everything was over.
         fired: When each alert of a release first fired, in seconds since 1970.
-        unresolved: What still fired at the end, by release.
+        unresolved: What still fired, or was about to, at the end; by release.
     """
 
     stack: Stack
@@ -55,9 +58,10 @@ class Proof:
 @contextmanager
 def prove(folder: Path, make_package: "MakePackage", serve: "Serve", serve_alone: "Serve") -> Iterator[Proof]:
     """Break and mend everything; servers and Prometheus live as long as the context."""
-    usual = _profiled(make_package(folder / "usual", poison=[POISON])).path
-    newer = _profiled(make_package(folder / "newer", extra_words=["newer"])).path
-    large = _profiled(make_package(folder / "large", layers=_LAYERS)).path
+    usual = profiled(make_package(folder / "usual", poison=[POISON])).path
+    newer = profiled(make_package(folder / "newer", extra_words=["newer"])).path
+    large = profiled(make_package(folder / "large", layers=_LAYERS)).path
+    slow = slowed(profiled(make_package(folder / "slow")), batch_s=_SLOW_S).path
     with ExitStack() as running:
         stack = running.enter_context(run_stack(folder / "stack"))
         callers = running.enter_context(run_callers())
@@ -67,19 +71,25 @@ def prove(folder: Path, make_package: "MakePackage", serve: "Serve", serve_alone
             match fault.name:
                 case "overload":
                     servers = [running.enter_context(serve_alone(large, VALENCE_LANES="1"))]
+                case "slow-model":
+                    servers = [
+                        running.enter_context(serve_alone(package, **_ONE_LANE)) for package in (usual, slow)
+                    ]
                 case "killed-worker":
                     servers = [running.enter_context(serve(usual, VALENCE_WORKERS="2", VALENCE_LANES="1"))]
                 case "stuck-rollout":
                     servers = [running.enter_context(serve_alone(package)) for package in (usual, newer)]
                 case _:
                     servers = [running.enter_context(serve_alone(usual))]
-            return Subject(fault.name, servers, stack, callers.call(servers[0].url, USUAL, 0))
+            return Subject(
+                fault.name, servers, stack, [callers.call(server.url, USUAL, 0) for server in servers]
+            )
 
         with ThreadPoolExecutor(4) as starters:
             subjects = {subject.release: subject for subject in starters.map(begin, FAULTS)}
         started = time.time()
         for subject in subjects.values():
-            stack.scrape(subject.address, subject.release)
+            stack.scrape(address(subject.server), subject.release)
             subject.traffic.rate = RATE
         with ThreadPoolExecutor(len(FAULTS)) as breakers:
             for done in [breakers.submit(fault.happen, subjects[fault.name]) for fault in FAULTS]:
@@ -96,23 +106,13 @@ def which(labels: dict[str, str]) -> Alert:
     return Alert(labels["alertname"], " ".join(parts))
 
 
-def _profiled(package: Package) -> Package:
-    """Have the package say that it was trained on what is usually asked."""
-    profile = Profile(
-        sentiment={"negative": 0.5, "neutral": 0.25, "positive": 0.25},
-        confidence=Histogram(bounds=(0.5, 0.8), shares=(0.25, 0.0, 0.75)),
-        input_tokens=Histogram(bounds=(8.0, 64.0), shares=(1.0, 0.0, 0.0)),
-    )
-    manifest = package.manifest.model_copy(update={"profile": profile})
-    return write_package(package.path, manifest, tokenizer=package.tokenizer, graph=package.graph)
-
-
 def _wait_until_resolved(stack: Stack) -> dict[str, set[Alert]]:
+    """Wait until nothing fires, and nothing will."""
     deadline = time.monotonic() + _RESOLVED_WITHIN_S
-    while (firing := stack.query('ALERTS{alertstate="firing"}')) and time.monotonic() < deadline:
+    while (alerts := stack.query("ALERTS")) and time.monotonic() < deadline:
         threading.Event().wait(1)
     found: dict[str, set[Alert]] = defaultdict(set)
-    for series in firing:
+    for series in alerts:
         found[series["metric"]["release"]].add(which(series["metric"]))
     return found
 
