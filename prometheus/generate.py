@@ -1,7 +1,7 @@
 """`python -m prometheus.generate`: make the rules of `slos.yaml`, here and in the chart.
 
 With `--scale 60 --output FOLDER` it makes the same for another pace: every window, `for` and interval of the
-rules, of `prometheus.yml` and of `alertmanager.yml` is divided by 60, so that what takes an hour takes a minute.
+rules, of `prometheus.yml` and of `alertmanager.yml` is divided by 60, so what takes an hour takes a minute.
 """
 
 import argparse

@@ -40,6 +40,21 @@ def test_prometheus_accepts_rules_and_configuration() -> None:
     assert "2 rule files found" in run_tool("promtool", "check", "config", "prometheus.yml")
 
 
+def test_prometheus_in_a_container_finds_the_same_with_other_addresses(tmp_path: Path) -> None:
+    """As docker-compose.yaml mounts it."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+    for mount in compose["prometheus"]["volumes"]:
+        source, target, *_ = mount.split(":")
+        if source.startswith("./"):
+            place = tmp_path / Path(target).relative_to("/etc/prometheus")
+            place.symlink_to(ROOT / source)
+    run_tool("promtool", "check", "config", str(tmp_path / "prometheus.yml"))
+    (scraped,) = yaml.safe_load((tmp_path / "targets" / "valence.yaml").read_text())
+    (alertmanager,) = yaml.safe_load((tmp_path / "targets" / "alertmanager.yaml").read_text())
+    hosts = {target.partition(":")[0] for target in (*scraped["targets"], *alertmanager["targets"])}
+    assert hosts <= compose.keys()
+
+
 def test_alertmanager_accepts_its_configuration() -> None:
     assert "2 receivers" in run_tool("amtool", "check-config", "alertmanager.yml")
 
