@@ -10,14 +10,17 @@ export TORCH_INDEX
 data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train image test test-image load bench check lock
+.PHONY: help serve observe train image test test-image observe-test load bench check lock
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: ## Train what changed, build the Bento and serve it (DATA=, TEST=, HOST=, PORT=, TORCH_INDEX=, PYTHON=)
 	@$(PYTHON) scripts/bootstrap.py train
 	@$(VENV)/python scripts/serve.py --host $(HOST) --port $(PORT) $(data)
+
+observe: ## Watch what `make serve` serves: Prometheus, Alertmanager, Grafana where it is installed (PORT=)
+	@$(PYTHON) scripts/observe.py --port $(PORT)
 
 train: ## Train and register without serving (DATA=, TEST=)
 	@$(PYTHON) scripts/bootstrap.py train
@@ -35,6 +38,10 @@ test: ## Run all tests, with coverage
 test-image: ## Build an image of a tiny model and test it (needs podman and buildah)
 	@$(PYTHON) scripts/bootstrap.py dev
 	@$(VENV)/python -m pytest tests/image
+
+observe-test: ## Break the real service in every way, and see who is told; 8 minutes (needs Prometheus, Alertmanager)
+	@$(PYTHON) scripts/bootstrap.py dev
+	@$(VENV)/python -m pytest --quiet tests/observe
 
 load: ## Load the model in production, or the server at URL=, with Locust (SHAPE=ramp|steady|spike|overload, URL=, OPTIONS=)
 	@$(PYTHON) scripts/bootstrap.py dev

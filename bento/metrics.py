@@ -1,7 +1,7 @@
 """The server's metrics: what each means, in one dictionary, and what counts them.
 
 Where `PROMETHEUS_MULTIPROC_DIR` is set (BentoML sets it), every worker process writes its values there
-and any of them answers for all.
+and any of them answers for all. `python -m bento.metrics` prints the table of docs/observability.md.
 """
 
 import os
@@ -192,6 +192,15 @@ class _Histogram(Histogram):
             self._buckets[place].inc(times)
 
 
+def markdown_table() -> str:
+    """Return the metrics as a table: name, kind, labels, meaning."""
+    rows = ["| metric | kind | labels | what it tells |", "|---|---|---|---|"]
+    for name, spec in METRICS.items():
+        labels = ", ".join(f"`{label}`" for label in spec.labels)
+        rows.append(f"| `{name}` | {spec.kind} | {labels} | {spec.help} |")
+    return "\n".join(rows)
+
+
 class _Workers(Collector):
     """What all workers wrote; the gauges of those that died do not count, what they counted does."""
 
@@ -214,3 +223,7 @@ def _is_stale(file: Path) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+if __name__ == "__main__":
+    print(markdown_table())

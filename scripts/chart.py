@@ -22,6 +22,7 @@ KINDS = ("local", "eks")  # of clusters: each has values of its own, and a base
 START, END = "<!-- values: python -m scripts.chart -->\n", "\n<!-- end of values -->"
 
 _KEY = re.compile(r"( *)([A-Za-z]+):")
+_HEAD = "# Made from helm/valence by `python -m scripts.chart`; change it there.\n"
 _HELM_LABELS = ("helm.sh/chart", "app.kubernetes.io/managed-by")
 _OF_THE_MODEL = ("checksum/settings", "valence/model")  # annotations that an overlay would make untrue
 # A model that no server accepts: whoever uses a base names theirs in an overlay.
@@ -64,20 +65,21 @@ def base(kind: str) -> dict[str, str]:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ToolError(done.stderr.strip())
-    files = {}
+    files: dict[str, str] = {}
     for document in filter(None, yaml.safe_load_all(done.stdout)):
         for label in _HELM_LABELS:
             document["metadata"]["labels"].pop(label, None)
         if document["kind"] == "Deployment":
             for name in _OF_THE_MODEL:
                 del document["spec"]["template"]["metadata"]["annotations"][name]
-        files[f"{document['kind'].lower()}.yaml"] = _dump(document)
+        name = f"{document['kind'].lower()}.yaml"
+        files[name] = (files[name] + "---\n" if name in files else _HEAD) + _dump(document)
     listed = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": sorted(files),
     }
-    return files | {"kustomization.yaml": _dump(listed)}
+    return files | {"kustomization.yaml": _HEAD + _dump(listed)}
 
 
 def _comments(text: str) -> Iterator[tuple[str, str]]:
@@ -103,8 +105,19 @@ def _inline(value: object) -> str:
 
 
 def _dump(document: dict[str, Any]) -> str:
-    head = "# Made from helm/valence by `python -m scripts.chart`; change it there.\n"
-    return head + yaml.safe_dump(document, sort_keys=False, width=110)
+    return yaml.dump(document, Dumper=_Readable, sort_keys=False, width=110)
+
+
+class _Readable(yaml.SafeDumper):
+    """Writes text of several lines, such as a dashboard, as lines."""
+
+
+def _lines(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if text.count("\n") > 1 else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Readable.add_representer(str, _lines)
 
 
 def main() -> int:

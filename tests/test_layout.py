@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("bento", "training", "benchmarks", "scripts", "tests")
+FOLDERS = ("bento", "training", "benchmarks", "grafana", "prometheus", "scripts", "tests")
 ALLOWED = {
     "bento": {"bento"},
     "training": {"training", "bento.package", "bento.scorer", "bento.text"},
     "benchmarks": {"benchmarks", "bento", "training"},
+    "grafana": {"grafana"},
+    "prometheus": {"prometheus"},
     "scripts": {"scripts"},
 }
 SERVER_NEVER_IMPORTS = {"torch", "transformers", "mlflow", "pandas", "sklearn", "dvc", "onnx", "matplotlib"}

@@ -29,3 +29,9 @@ def test_the_kustomize_bases_are_fresh(kind: str) -> None:
     folder = chart.BASES / kind
     found = {path.name: path.read_text() for path in folder.iterdir()}
     assert found == chart.base(kind), REMEDY
+
+
+def test_the_base_for_eks_holds_every_dashboard() -> None:
+    maps = yaml.safe_load_all(chart.base("eks")["configmap.yaml"])
+    held = {name for each in maps for name in each["data"]}
+    assert held == {path.name for path in (chart.CHART / "files" / "dashboards").iterdir()}

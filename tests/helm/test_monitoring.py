@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bento.metrics import METRICS
 from tests.helm.chart import CHART, find, kinds, render
@@ -18,6 +19,7 @@ groups:
         expr: vector(1)
         annotations: {summary: "on {{ $labels.pod }}"}
 """
+_AS_META = str.maketrans("./-", "___")  # how Prometheus writes the names of labels
 DASHBOARD = '{\n  "title": "Sample",\n  "panels": [{"legendFormat": "{{pod}}"}]\n}\n'
 
 
@@ -39,6 +41,20 @@ def test_prometheus_scrapes_the_service() -> None:
     (endpoint,) = monitor["spec"]["endpoints"]
     assert (endpoint["port"], endpoint["path"]) == (service["spec"]["ports"][0]["name"], "/metrics")
     assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    (relabeling,) = endpoint["relabelings"]
+    label = relabeling["sourceLabels"][0].removeprefix("__meta_kubernetes_service_label_")
+    assert label in {name.translate(_AS_META) for name in service["metadata"]["labels"]}
+    assert relabeling["targetLabel"] == "release"
+
+
+def test_the_rules_of_the_source_are_in_the_chart(major: str) -> None:
+    """`tests/prometheus` holds that the files are fresh."""
+    rules = [each for each in render("monitored", major=major) if each["kind"] == "PrometheusRule"]
+    assert {each["metadata"]["name"] for each in rules} == {"valence-alerts", "valence-recording"}
+    for rule in rules:
+        check(rule, "1.35")
+        source = yaml.safe_load((CHART / f"files/rules/{rule['metadata']['name'][8:]}.yaml").read_text())
+        assert rule["spec"] == source
 
 
 def test_rules_arrive_unchanged(filled: Path, major: str) -> None:

@@ -1,0 +1,250 @@
+"""What goes wrong, and which alerts are to tell of it. Each fault has a release of its own."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import httpx
+import psutil  # type: ignore[import-untyped]
+
+from tests.observe.stack import Stack
+from tests.observe.traffic import Traffic
+
+if TYPE_CHECKING:
+    from tests.bento.conftest import LiveServer
+
+# The profile of the package that is served: what of these is said, a quarter each, is what training saw.
+USUAL = ("good", "bad", "table", "the film was")
+POISON = "arsenic"
+RATE = 20.0  # requests a second, so that a minute has more than the minimum of an alert
+
+_POISONED = (*USUAL, *USUAL, "good", f"the {POISON}")
+_DRIFTED = ("fantastic " * 12,)
+# As usual in what the model says to them, but longer; in no order, lest every fourth be refused.
+_LONG = tuple(random.Random(0).choices([" ".join((text.split() * 8)[:8]) for text in USUAL], k=1000))
+_OVERLOAD = 4  # times what can be answered
+_BURNS = ("14.4", "6", "3", "1")
+
+
+class Alert(NamedTuple):
+    """An alert by its name and what tells it from its likes."""
+
+    name: str
+    which: str = ""
+
+
+@dataclass
+class Subject:
+    """A release under test, while it is.
+
+    Attributes:
+        servers: Its servers; the first is scraped and asked from the start.
+        callers: Traffic to each of them.
+        began: When the fault began, in seconds since 1970, and when it ended.
+    """
+
+    release: str
+    servers: Sequence["LiveServer"]
+    stack: Stack
+    callers: Sequence[Traffic]
+    began: float = 0
+    ended: float = 0
+
+    @property
+    def server(self) -> "LiveServer":
+        return self.servers[0]
+
+    @property
+    def traffic(self) -> Traffic:
+        return self.callers[0]
+
+    @contextmanager
+    def fault(self) -> Iterator[None]:
+        """Note when the fault begins and ends."""
+        self.began = time.time()
+        yield
+        self.ended = time.time()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How a release is broken and mended again, and what fires meanwhile.
+
+    Attributes:
+        expected: What has to fire.
+        possible: What may fire besides, as it depends on the machine.
+    """
+
+    name: str
+    happen: Callable[[Subject], None]
+    expected: frozenset[Alert]
+    possible: frozenset[Alert] = field(default=frozenset())
+
+
+def address(server: "LiveServer") -> str:
+    """Return where it is scraped."""
+    return server.url.removeprefix("http://")
+
+
+def burns(alert: str, *slos: str) -> frozenset[Alert]:
+    return frozenset(Alert(alert, f"{slo} {rate}x") for slo in slos for rate in _BURNS)
+
+
+def _nothing(subject: Subject) -> None:
+    with subject.fault():
+        _wait(1)
+
+
+def _errors(subject: Subject) -> None:
+    """One text in ten makes the model fail."""
+    _wait(10)
+    with subject.fault():
+        subject.traffic.texts = _POISONED
+        _wait(25)
+        subject.traffic.texts = USUAL
+
+
+def _slow(subject: Subject) -> None:
+    """Roll out a model that takes half a second, and go back to the former one."""
+    usual, slow = subject.servers
+    _wait(5)
+    with subject.fault():
+        _roll(subject, usual, slow)
+        subject.callers[0].rate, subject.callers[1].rate = 0, RATE
+        _wait(65)
+        subject.callers[0].rate, subject.callers[1].rate = RATE, 0
+        _roll(subject, slow, usual)
+
+
+def _roll(subject: Subject, old: "LiveServer", new: "LiveServer") -> None:
+    """Replace a pod, as a rollout does when the new one is ready."""
+    subject.stack.scrape(address(new), subject.release)
+    _wait(3)  # for two scrapes, as a rate needs
+    subject.stack.forget(address(old))
+
+
+def _overload(subject: Subject) -> None:
+    """Ask for several times what the one lane of a large model can do."""
+    _wait(5)
+    begun = time.perf_counter()
+    httpx.post(f"{subject.server.url}/predict", json={"text": _LONG[0]}, timeout=30).raise_for_status()
+    answer_s = time.perf_counter() - begun
+    with subject.fault():
+        subject.traffic.texts = _LONG
+        subject.traffic.rate = max(RATE, _OVERLOAD / answer_s)
+        _wait(25)
+        subject.traffic.rate, subject.traffic.texts = RATE, USUAL
+
+
+def _drift(subject: Subject) -> None:
+    """Everybody begins to write long and enthusiastic texts."""
+    _wait(30)
+    with subject.fault():
+        subject.traffic.texts = _DRIFTED
+        _wait(60)
+        subject.traffic.texts = USUAL
+
+
+def _killed(subject: Subject) -> None:
+    """Kill one of two workers, wait until there are two again, and once more."""
+    with subject.fault():
+        for _ in range(2):
+            victim = min(_workers(subject))
+            os.kill(victim, signal.SIGKILL)
+            _wait_until(lambda: len(_workers(subject)) == 1)
+            _wait_until(lambda: len(_workers(subject)) == 2)
+            _wait(5)  # that it serves, and that a scrape sees it
+
+
+def _mixed(subject: Subject) -> None:
+    """Begin a rollout that gets stuck; in the end its pod is deleted."""
+    newer = address(subject.servers[1])
+    _wait(10)
+    with subject.fault():
+        subject.stack.scrape(newer, subject.release)
+        _wait(50)
+        subject.stack.forget(newer)
+
+
+def _silent(subject: Subject) -> None:
+    """Nobody asks any more."""
+    _wait(60)
+    with subject.fault():
+        subject.traffic.rate = 0
+        _wait(25)
+        subject.traffic.rate = RATE
+
+
+def _hung(subject: Subject) -> None:
+    """The process hangs."""
+    _wait(10)
+    subject.traffic.rate = 0  # else those who ask while it hangs make it slow afterwards
+    _wait(1)
+    with subject.fault(), _stopped(subject.server.process.pid):
+        _wait(25)
+    subject.traffic.rate = RATE
+
+
+FAULTS = (
+    Fault("nothing", _nothing, frozenset()),
+    Fault("errors", _errors, burns("ValenceAvailabilityBurn", "availability")),
+    Fault("slow-model", _slow, burns("ValenceLatencyBurn", "latency-100ms", "latency-300ms")),
+    Fault(
+        "overload",
+        _overload,
+        burns("ValenceAvailabilityBurn", "availability")
+        | {Alert("ValenceSaturated"), Alert("ValenceRejections", "queue_full")},
+        # How slow the few are that are let in.
+        possible=burns("ValenceLatencyBurn", "latency-100ms", "latency-300ms"),
+    ),
+    Fault(
+        "drifted-texts",
+        _drift,
+        frozenset(Alert("ValenceDrift", feature) for feature in ("sentiment", "confidence", "input_tokens")),
+    ),
+    Fault("killed-worker", _killed, frozenset({Alert("ValenceRestarts")})),
+    Fault("stuck-rollout", _mixed, frozenset({Alert("ValenceMixedModels")})),
+    Fault("no-traffic", _silent, frozenset({Alert("ValenceNoTraffic")})),
+    Fault(
+        "hung",
+        _hung,
+        frozenset({Alert("ValenceTargetDown")})
+        | {Alert("ValenceMetricsAbsent", slo) for slo in ("availability", "latency-100ms", "latency-300ms")},
+    ),
+)
+
+
+def _workers(subject: Subject) -> set[int]:
+    """Return the processes that serve, and not those that are dead and not yet noticed."""
+    alive = set()
+    for child in psutil.Process(subject.server.process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "_bentoml_impl.worker.service" in child.cmdline():
+                alive.add(child.pid)
+    return alive
+
+
+@contextmanager
+def _stopped(process: int) -> Iterator[None]:
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def _wait(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def _wait_until(true: Callable[[], bool], within_s: float = 60) -> None:
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline
+        _wait(0.2)
