@@ -192,15 +192,6 @@ class _Histogram(Histogram):
             self._buckets[place].inc(times)
 
 
-def markdown_table() -> str:
-    """Return the metrics as a table: name, kind, labels, meaning."""
-    rows = ["| metric | kind | labels | what it tells |", "|---|---|---|---|"]
-    for name, spec in METRICS.items():
-        labels = ", ".join(f"`{label}`" for label in spec.labels)
-        rows.append(f"| `{name}` | {spec.kind} | {labels} | {spec.help} |")
-    return "\n".join(rows)
-
-
 class _Workers(Collector):
     """What all workers wrote; the gauges of those that died do not count, what they counted does."""
 
@@ -223,6 +214,15 @@ def _is_stale(file: Path) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def markdown_table() -> str:
+    """Return the metrics as a table: name, kind, labels, meaning."""
+    rows = ["| metric | kind | labels | what it tells |", "|---|---|---|---|"]
+    for name, spec in METRICS.items():
+        labels = ", ".join(f"`{label}`" for label in spec.labels)
+        rows.append(f"| `{name}` | {spec.kind} | {labels} | {spec.help} |")
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _RESOLVED_WITHIN_S = 480
 _TOLD_WITHIN_S = 30
 _LAYERS = 40  # of the model that is easily overloaded
-_SLOW_S = 0.4  # that a batch of the slow model takes
+_SLOW_S = 0.3  # that a batch of the slow model takes
 # The slow model's: it warms up soon, and everybody may wait for it.
-_ONE_LANE = {"VALENCE_LANES": "1", "VALENCE_BATCH_TOKENS": "16", "VALENCE_MAX_QUEUE_MS": "60000"}
+_ONE_LANE = {"VALENCE_LANES": "1", "VALENCE_BATCH_TOKENS": "64", "VALENCE_MAX_QUEUE_MS": "60000"}
 
 
 @dataclass
