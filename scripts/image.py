@@ -53,9 +53,7 @@ def main() -> int:
     tag = f"{model['version']}-{_recipe_digest()[:8]}"
     image = f"{arguments.name}:{tag}"
     print(f"==> building {image} with {engine}", flush=True)
-    _run(
-        [*_build(engine), *_labels(model), f"--build-arg=BASE={arguments.base}", f"--tag={image}", str(ROOT)]
-    )
+    _run([*_build(engine), *_labels(model), *_arguments(model, arguments.base), f"--tag={image}", str(ROOT)])
     _run([engine, "tag", image, f"{arguments.name}:dev"])  # what docker-compose.yaml takes
     VALUES.write_text(
         f"# Made by `make image`, for Helm.\nimage:\n  tag: {tag}\n"
@@ -130,6 +128,11 @@ def _build(engine: str) -> list[str]:
     if certificates := os.environ.get("PIP_CERT"):
         command.append(f"--secret=id=certificates,src={certificates}")
     return command
+
+
+def _arguments(model: dict[str, str], base: str) -> list[str]:
+    values = {"BASE": base, "MODEL_VERSION": model["version"], "MODEL_DIGEST": model["digest"]}
+    return [f"--build-arg={name}={value}" for name, value in values.items()]
 
 
 def _labels(model: dict[str, str]) -> list[str]:

@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.bento.conftest import MakePackage
 from tests.image.conftest import Image
 from tests.image.containers import PATIENCE_S, RESTRICTED, log, podman, serving, try_podman
 
@@ -24,7 +26,7 @@ def restricted(image: Image, *arguments: str) -> AbstractContextManager[tuple[st
 
 @pytest.fixture(scope="module")
 def running(image: Image) -> Iterator[tuple[str, str]]:
-    with restricted(image, f"--env=VALENCE_MODEL_DIGEST={image.digest}") as found:
+    with restricted(image) as found:
         yield found
 
 
@@ -32,7 +34,7 @@ def test_it_predicts(image: Image, running: tuple[str, str]) -> None:
     answer = httpx.post(f"{running[1]}/predict", json={"text": "the film was fantastic"}, timeout=30)
     assert answer.status_code == 200
     assert answer.json()["sentiment"] == "positive"
-    assert answer.json()["model"]["digest"] == image.digest
+    assert answer.json()["model"] == image.values["model"]
 
 
 def test_it_is_ready_for_little(image: Image) -> None:
@@ -137,5 +139,14 @@ def test_another_digest_than_the_images_ends_it(image: Image) -> None:
     wrong = "sha256:" + "0" * 64
     done = try_podman("run", "--rm", *RESTRICTED, f"--env=VALENCE_MODEL_DIGEST={wrong}", image.name)
     assert done.returncode == 1
-    assert image.digest in done.stdout + done.stderr
-    assert wrong in done.stdout + done.stderr
+    assert f"the digest is {image.digest}, not the required {wrong}" in done.stdout + done.stderr
+
+
+def test_another_model_than_the_images_ends_it_too(
+    image: Image, make_package: MakePackage, tmp_path: Path
+) -> None:
+    other = make_package(tmp_path / "other")
+    mounted = [f"--volume={other.path}:/other:ro", "--env=VALENCE_MODEL=/other"]
+    done = try_podman("run", "--rm", *RESTRICTED, *mounted, image.name)
+    assert done.returncode == 1
+    assert f"the digest is {other.digest}, not the required {image.digest}" in done.stdout + done.stderr
