@@ -136,9 +136,8 @@ def _arguments(model: dict[str, str], base: str) -> list[str]:
 
 
 def _labels(model: dict[str, str]) -> list[str]:
-    described = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    describe = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    described = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True)
     labels = {
         "org.opencontainers.image.title": "valence",
         "org.opencontainers.image.licenses": "Apache-2.0",
