@@ -47,6 +47,8 @@ class Image:
 def image(tmp_path_factory: pytest.TempPathFactory, make_package: MakePackage) -> Image:  # noqa: F811
     if shutil.which("podman") is None:
         pytest.skip("podman is missing: apt install buildah podman runc")
+    if os.geteuid():
+        pytest.skip("only root's podman can hold a container to its memory: sudo make test-image")
     if try_podman("image", "exists", BASE).returncode and try_podman("pull", "--quiet", BASE).returncode:
         pytest.skip(f"{BASE} cannot be pulled and there is no local one: scripts/base makes it")
     folder = tmp_path_factory.mktemp("image")
