@@ -18,10 +18,14 @@ FROM ${BASE}
 COPY --from=dependencies /opt/venv /opt/venv
 COPY .valence/image/model /app/model
 COPY --from=code /app /app
+# An image is one model: it shows this version, and serves this digest and no other.
+ARG MODEL_VERSION MODEL_DIGEST
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    VALENCE_MODEL=/app/model
+    VALENCE_MODEL=/app/model \
+    VALENCE_MODEL_VERSION=${MODEL_VERSION} \
+    VALENCE_MODEL_DIGEST=${MODEL_DIGEST}
 WORKDIR /app
 USER 10001:10001
 EXPOSE 3000

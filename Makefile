@@ -35,7 +35,7 @@ test: ## Run all tests, with coverage
 	@$(PYTHON) scripts/bootstrap.py dev
 	@scripts/test
 
-test-image: ## Build an image of a tiny model and test it (needs podman and buildah)
+test-image: ## Build an image of a tiny model and test it and its pod (root's podman)
 	@$(PYTHON) scripts/bootstrap.py dev
 	@$(VENV)/python -m pytest tests/image
 

@@ -53,9 +53,7 @@ def main() -> int:
     tag = f"{model['version']}-{_recipe_digest()[:8]}"
     image = f"{arguments.name}:{tag}"
     print(f"==> building {image} with {engine}", flush=True)
-    _run(
-        [*_build(engine), *_labels(model), f"--build-arg=BASE={arguments.base}", f"--tag={image}", str(ROOT)]
-    )
+    _run([*_build(engine), *_labels(model), *_arguments(model, arguments.base), f"--tag={image}", str(ROOT)])
     _run([engine, "tag", image, f"{arguments.name}:dev"])  # what docker-compose.yaml takes
     VALUES.write_text(
         f"# Made by `make image`, for Helm.\nimage:\n  tag: {tag}\n"
@@ -132,10 +130,14 @@ def _build(engine: str) -> list[str]:
     return command
 
 
+def _arguments(model: dict[str, str], base: str) -> list[str]:
+    values = {"BASE": base, "MODEL_VERSION": model["version"], "MODEL_DIGEST": model["digest"]}
+    return [f"--build-arg={name}={value}" for name, value in values.items()]
+
+
 def _labels(model: dict[str, str]) -> list[str]:
-    described = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    describe = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    described = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True)
     labels = {
         "org.opencontainers.image.title": "valence",
         "org.opencontainers.image.licenses": "Apache-2.0",

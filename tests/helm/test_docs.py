@@ -2,12 +2,14 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.helm.chart import DIGEST, ROOT, run_helm
+from scripts import chart, tools
+from tests.helm.chart import DIGEST, ROOT, HelmError, run_helm
 
 TEXT = (ROOT / "docs" / "deploy.md").read_text() + (ROOT / "README.md").read_text()
 CHART_README = (ROOT / "helm" / "valence" / "README.md").read_text()
@@ -49,3 +51,40 @@ def test_every_make_target_that_a_command_names_is_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {found for command in COMMANDS for found in re.findall(r"\bmake ([a-z-]+)", command)}
     assert {"image", "train"} <= named <= targets
+
+
+def commands_of(program: str) -> list[str]:
+    return sorted({line for line in COMMANDS if line.startswith(f"{program} ")})
+
+
+@pytest.mark.parametrize("command", commands_of("helm"))
+def test_helm_knows_the_command_and_its_options(
+    command: str, image_values: Path, major: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no cluster here: it gets as far as asking for one."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("KUBECONFIG", "/dev/null")
+    named = command.replace(".valence/image/values.yaml", str(image_values))
+    with pytest.raises(HelmError, match="cluster unreachable"):
+        run_helm(major, *shlex.split(named, comments=True)[1:])
+
+
+@pytest.mark.parametrize("command", commands_of("kubectl"))
+def test_kubectl_knows_the_command_and_its_options(command: str, tmp_path: Path) -> None:
+    arguments = shlex.split(command.replace("k8s/my-overlay", str(chart.BASES / "local")), comments=True)[1:]
+    done = subprocess.run(
+        [str(tools.kubectl()), *arguments, "--server=http://127.0.0.1:9"],
+        env={"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert "127.0.0.1:9" in done.stderr, "it does not get as far as asking for a cluster"
+    assert "refused" in done.stderr
+
+
+def test_the_shell_finds_the_images_tag(image_values: Path) -> None:
+    reads = {found for command in COMMANDS for found in re.findall(r"\$\((sed [^)]+)\)", command)}
+    (read,) = reads
+    read = read.replace(".valence/image/values.yaml", str(image_values))
+    done = subprocess.run(["sh", "-c", read], capture_output=True, text=True)
+    assert done.stdout == "3-0a1b\n"

@@ -4,12 +4,15 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from tests.helm.chart import CASES, environment, find, kinds, render, server, workload
+from bento.settings import Settings
+from tests.helm.chart import CASES, HelmError, environment, find, kinds, render, server, workload
 
 LONGEST_REQUEST_S = 30
+MOST_S = 600
 NOTICE_S = 60  # what a load balancer's controller and its NLB may need to hear of it
 TARGET_GROUP = "service.beta.kubernetes.io/aws-load-balancer-target-group-attributes"
 
@@ -32,7 +35,8 @@ def test_the_grace_period_holds_the_whole_drain(case: str) -> None:
     assert grace <= serve + math.ceil(queue) + LONGEST_REQUEST_S + 5, "no more than a margin"
 
 
-@given(serve=st.integers(1, 3600), queue=st.integers(1, 60_000))
+@given(serve=st.integers(1, MOST_S), queue=st.integers(1, 60_000))
+@example(serve=MOST_S, queue=60_000)
 @settings(max_examples=12)
 def test_whatever_the_value_is(serve: int, queue: int) -> None:
     objects = render(values={"drain.serveSeconds": serve, "server.maxQueueMs": queue})
@@ -40,6 +44,14 @@ def test_whatever_the_value_is(serve: int, queue: int) -> None:
     assert (served, queued) == (serve, queue / 1e3)
     assert grace >= serve + queue / 1e3 + LONGEST_REQUEST_S
     assert deregistration(objects) == max(0, serve - NOTICE_S)
+    assert Settings(drain_serve_ms=serve * 1000, max_queue_ms=queue).drain_serve_ms == serve * 1000
+
+
+def test_more_than_the_server_would_accept_is_refused(major: str) -> None:
+    with pytest.raises(HelmError, match="serveSeconds"):
+        render(values={"drain.serveSeconds": MOST_S + 1}, major=major)
+    with pytest.raises(ValidationError):
+        Settings(drain_serve_ms=(MOST_S + 1) * 1000)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case in ("eks", "internet")])

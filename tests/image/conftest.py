@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from tests.bento.conftest import MakePackage, make_package  # noqa: F401 - a fixture
+from tests.bento.conftest import MakePackage, make_package, registry  # noqa: F401 - fixtures
+from tests.image.containers import WITHIN_S, podman, try_podman
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = "docker.io/library/python:3.11-slim"
 NAME = "localhost/valence-test"
 VERSION = "7"
-WITHIN_S = 600
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,7 @@ class Image:
 
     name: str
     digest: str
+    commit: str
     values: dict[str, Any]
     layers: list[dict[str, Any]]
 
@@ -43,24 +43,13 @@ class Image:
         return podman("run", "--rm", "--network=none", "--entrypoint", program, self.name, *arguments)
 
 
-def podman(*arguments: str) -> str:
-    done = subprocess.run(
-        ["podman", *arguments],
-        cwd=tempfile.gettempdir(),  # where it leaves a note when a container runs out of memory
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory, make_package: MakePackage) -> Image:  # noqa: F811
     if shutil.which("podman") is None:
         pytest.skip("podman is missing: apt install buildah podman runc")
-    known = subprocess.run(["podman", "image", "exists", BASE])
-    if known.returncode and subprocess.run(["podman", "pull", "--quiet", BASE]).returncode:
+    if os.geteuid():
+        pytest.skip("only root's podman can hold a container to its memory: sudo make test-image")
+    if try_podman("image", "exists", BASE).returncode and try_podman("pull", "--quiet", BASE).returncode:
         pytest.skip(f"{BASE} cannot be pulled and there is no local one: scripts/base makes it")
     folder = tmp_path_factory.mktemp("image")
     package = make_package(folder / "package", run_id="0123456789abcdef")
@@ -72,7 +61,7 @@ def image(tmp_path_factory: pytest.TempPathFactory, make_package: MakePackage) -
     base = json.loads(podman("inspect", BASE))[0]["RootFS"]["Layers"]
     history = json.loads(podman("history", "--format", "json", name))
     layers = [each for each in history if each["size"]][: -len(base)]
-    return Image(name, package.digest, values, layers)
+    return Image(name, package.digest, _git(project, "rev-parse", "HEAD"), values, layers)
 
 
 def _build(project: Path, package: Path) -> Path:
@@ -80,6 +69,10 @@ def _build(project: Path, package: Path) -> Path:
     for name in ("Dockerfile", ".dockerignore", "scripts/image.py", "requirements/serve.txt"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, project / name)
+    _git(project, "init", "--quiet")
+    _git(
+        project, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "--allow-empty", "-m", "t"
+    )
     wanted = ["--model", str(package), "--name", NAME, "--engine", "podman"]
     built = subprocess.run(
         [sys.executable, "scripts/image.py", *wanted],
@@ -91,3 +84,8 @@ def _build(project: Path, package: Path) -> Path:
     )
     assert built.returncode == 0, built.stdout + built.stderr
     return project
+
+
+def _git(project: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

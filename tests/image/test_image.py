@@ -29,7 +29,8 @@ def test_its_labels_tell_what_is_in_it(image: Image) -> None:
     assert labels["valence.model.digest"] == image.digest
     assert labels["valence.model.version"] == VERSION
     assert labels["valence.model.run-id"] == "0123456789abcdef"
-    assert labels["org.opencontainers.image.revision"]
+    assert labels["org.opencontainers.image.version"] == VERSION
+    assert labels["org.opencontainers.image.revision"] == image.commit
 
 
 def test_helm_is_told_the_same(image: Image) -> None:
