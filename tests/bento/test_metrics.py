@@ -1,5 +1,6 @@
 """What is counted: the dictionary of metrics, and that what happens arrives there."""
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -7,25 +8,37 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from starlette.types import Message
 
-from bento.metrics import METRICS
+from bento.metrics import METRICS, Metrics
 from bento.package import read_package
 
 MakeApp = Callable[..., Starlette]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
+_QUEUE_WAIT = "valence_queue_wait_seconds"
+_BOUNDS = METRICS[_QUEUE_WAIT].buckets
+
+
+def samples_of(text: str) -> Samples:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
 def scrape(client: TestClient) -> Samples:
     answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-    }
+    return samples_of(answer.text)
 
 
 def value(samples: Samples, name: str, /, **labels: str) -> float:
@@ -101,14 +114,47 @@ def test_rejections_are_counted_by_reason(client: TestClient, body: bytes, reaso
     assert value(scrape(client), "valence_rejected_total", reason=reason) == before + 1
 
 
-def test_unknown_paths_make_no_series(client: TestClient) -> None:
-    for number in range(20):
-        client.get(f"/wp-admin/{number}")
-    routes = {
-        dict(labels).get("route") for name, labels in scrape(client) if name == "valence_requests_total"
-    }
-    assert "unmatched" in routes
-    assert not any(route and "wp-admin" in route for route in routes)
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.one_of(st.sampled_from(_BOUNDS), st.floats(0, 2 * _BOUNDS[-1])), max_size=50))
+def test_what_is_written_at_once_is_what_prometheus_client_would_write_one_by_one(
+    seconds: list[float],
+) -> None:
+    metrics, registry = Metrics(), CollectorRegistry()
+    theirs = Histogram(_QUEUE_WAIT, METRICS[_QUEUE_WAIT].help, registry=registry, buckets=_BOUNDS)
+    for value_s in seconds:
+        metrics.observe(_QUEUE_WAIT, value_s)
+        theirs.observe(value_s)
+    metrics.flush()
+    ours = samples_of(metrics.render().decode())
+    for (name, labels), expected in samples_of(generate_latest(registry).decode()).items():
+        if not name.endswith("_created"):
+            assert ours[name, labels] == pytest.approx(expected)
+
+
+def test_unknown_paths_make_no_series(package_dir: Path, make_app: MakeApp) -> None:
+    app = make_app(package_dir)
+
+    async def get(path: str) -> None:
+        scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        async def send(_: Message) -> None:
+            pass
+
+        await app(scope, receive, send)
+
+    async def get_many() -> None:
+        for number in range(10_000):
+            await get(f"/wp-admin/{number}")
+
+    with TestClient(app) as client:
+        before = len(scrape(client))
+        asyncio.run(get_many())
+        after = scrape(client)
+    assert len(after) <= before + 30, "one route, one code: a counter and a histogram's buckets"
+    assert value(after, "valence_requests_total", route="unmatched", code="404") == 10_000
 
 
 @pytest.mark.parametrize("code", ["429", "500", "503", "504"])
