@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tests.k8s.kinds import Json, Kind, by_path, describe, kind_of
-from tests.k8s.patches import merge, strategic_merge
+from tests.k8s.patches import apply_operations, merge, strategic_merge
 from tests.k8s.protobuf import MEDIA_TYPE, read_secret
 from tests.k8s.selectors import selected
 from tests.k8s.store import ApiError, Change
@@ -39,6 +39,7 @@ _PARAMETERS = {
 }
 _LOG_PARAMETERS = {"container", "follow", "previous", "tailLines", "timestamps", "sinceSeconds", "limitBytes"}
 _PATCHES = {
+    "application/json-patch+json": apply_operations,
     "application/merge-patch+json": merge,
     "application/strategic-merge-patch+json": strategic_merge,
     "application/apply-patch+yaml": strategic_merge,
