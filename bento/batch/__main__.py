@@ -57,8 +57,8 @@ def main() -> int:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bento.batch",
-        description="Add sentiment, confidence, whether it is certain, and a score for each label to every row of "
-        "a CSV file.",
+        description="Add sentiment, confidence, whether it is certain, and a score for each label to every "
+        "row of a CSV file.",
         epilog="Rows and columns stay as they are and in order; a row without text stays, unscored. A blank "
         "line is such a row in a file of one column; in wider files it is no row and is left out. "
         "The output is written whole or not at all. Exit codes: 0 written, 2 an error that is told, "
