@@ -27,7 +27,7 @@ from bento.text import NORMALISER_VERSION
 from training.canaries import TEXTS
 from training.certainty import find_certainty
 from training.evaluate import evaluate
-from training.families import Fitted
+from training.families import Graph
 from training.form_cost import describe, is_acceptable, measure_cost
 from training.numeric_forms import INT8_ROWS, int8_rows
 from training.progress import progress
@@ -42,7 +42,7 @@ _CHUNK = 64
 
 def export(
     directory: Path,
-    fitted: Fitted,
+    fitted: Graph,
     *,
     family: str,
     labels: tuple[Label, ...],
@@ -123,7 +123,7 @@ def _open(draft: Manifest, tokenizer: bytes, graph: bytes) -> Scorer:
 
 
 def _choose_form(
-    draft: Manifest, exact: Fitted, before: NDArray[np.float32], validation: Rows
+    draft: Manifest, exact: Graph, before: NDArray[np.float32], validation: Rows
 ) -> tuple[bytes, Quantisation, Scorer]:
     """Return the quickest graph whose cost is acceptable, that cost, and its scorer.
 

@@ -107,6 +107,25 @@ class Data(Section):
     test_share: float = Field(gt=0, lt=0.5)
 
 
+class Packaging(Section):
+    """The section `package`: what a package promises."""
+
+    promise: float = Field(default=0.95, gt=0.5, lt=1)
+
+
+class Gate(Section):
+    """The section `gate`: what a version must hold before it goes into production."""
+
+    max_macro_f1_loss: float = Field(default=0.02, ge=0, le=1)
+    max_slice_loss: float = Field(default=0.05, ge=0, le=1)
+    min_slice_rows: PositiveInt = 50
+    max_latency_ms: PositiveFloat = 50
+    max_package_mb: PositiveFloat = 500
+    min_functionality: float = Field(default=0.0, ge=0, le=1)
+    min_invariance: float = Field(default=0.0, ge=0, le=1)
+    min_direction: float = Field(default=0.0, ge=0, le=1)
+
+
 def read_params(path: Path = PARAMS) -> dict[str, Any]:
     """Read the whole file.
 
