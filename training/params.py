@@ -113,6 +113,14 @@ class Packaging(Section):
     promise: float = Field(default=0.95, gt=0.5, lt=1)
 
 
+class Behaviours(Section):
+    """The section `gate.min_behaviour`: the share of behavioural cases that must pass, by kind."""
+
+    functionality: float = Field(default=0.8, ge=0, le=1)
+    invariance: float = Field(default=0.85, ge=0, le=1)
+    direction: float = Field(default=0.5, ge=0, le=1)
+
+
 class Gate(Section):
     """The section `gate`: what a version must hold before it goes into production."""
 
@@ -121,9 +129,8 @@ class Gate(Section):
     min_slice_rows: PositiveInt = 50
     max_latency_ms: PositiveFloat = 50
     max_package_mb: PositiveFloat = 500
-    min_functionality: float = Field(default=0.0, ge=0, le=1)
-    min_invariance: float = Field(default=0.0, ge=0, le=1)
-    min_direction: float = Field(default=0.0, ge=0, le=1)
+    min_behaviour: Behaviours = Behaviours()
+    max_behaviour_loss: float = Field(default=0.1, ge=0, le=1)
 
 
 def read_params(path: Path = PARAMS) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.packaged import Packaged, make_packaged
 from training import families
 from training.families import Fitted
 from training.params import read_params, section
@@ -52,3 +53,9 @@ def fitted(family: str, parts: dict[str, Rows]) -> Fitted:
     params = section(read_params(ROOT / "params.yaml"), f"train.{family}", module.Params)
     params = params.model_copy(update=OTHER_PARAMS.get(family, {}))
     return module.fit(parts["train"], parts["validation"], LABELS, params)
+
+
+@pytest.fixture(scope="session")
+def packaged(parts: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory) -> Packaged:
+    """A small package with what was measured on it."""
+    return make_packaged(tmp_path_factory.mktemp("tfidf"), parts, run_id="0" * 32)

@@ -31,7 +31,7 @@ def learning_curve(
     Returns:
         Numbers of rows and the macro-F1 after each.
     """
-    curve = []
+    curve: list[tuple[float, float]] = []
     shares = [slice(None, None, step) for step in _SHARES]
     with progress("learning from fewer rows", len(shares)) as advance:
         for some in shares:
