@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-_WIDTH = 640
+_WIDTH = 720
 _ROW = 26
-_LEFT, _RIGHT = 190, 60  # room for names and for numbers
+_LEFT, _RIGHT = 270, 60  # room for names and for numbers
 
 
 def intervals_chart(rows: Mapping[str, tuple[float, float, float]], *, best: str = "") -> str:

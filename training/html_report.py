@@ -115,8 +115,8 @@ def _chart(compared: Sequence[Compared]) -> str:
 
 
 def _table(compared: Sequence[Compared], changes: Mapping[str, Interval]) -> str:
-    heads = ["family", "accuracy", "macro-F1", "against the best", "validation", "ECE", "certain"]
-    heads += ["lone text, ms", "texts/s", "size, MB", "trained in, s"]
+    heads = ["family", "accuracy", "macro-F1", "to the best", "validation", "ECE", "certain"]
+    heads += ["ms a text", "texts/s", "MB", "trained in, s"]
     rows = []
     for one in compared:
         found, change = one.assessment, changes[one.result.family]
@@ -212,7 +212,10 @@ def _wrong(predictions: Predictions) -> str:
 
 def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int | None = None) -> str:
     """Return a table of cells that are HTML already; the column `words` holds running text."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    head = "".join(
+        f'<th class="words">{escape(name)}</th>' if place == words else f"<th>{escape(name)}</th>"
+        for place, name in enumerate(heads)
+    )
     body = "".join(
         "<tr>"
         + "".join(

@@ -127,7 +127,7 @@ class Gate(Section):
     max_macro_f1_loss: float = Field(default=0.02, ge=0, le=1)
     max_slice_loss: float = Field(default=0.05, ge=0, le=1)
     min_slice_rows: PositiveInt = 50
-    max_latency_ms: PositiveFloat = 50
+    max_latency_ms: PositiveFloat = 100
     max_package_mb: PositiveFloat = 500
     min_behaviour: Behaviours = Behaviours()
     max_behaviour_loss: float = Field(default=0.1, ge=0, le=1)

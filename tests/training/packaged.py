@@ -1,5 +1,6 @@
 """Small packages, and all that the stages leave of them in a folder."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from bento.package import LABELS, Package
 from bento.scorer import Scorer
 from training.evaluate_package import ASSESSMENT, PREDICTIONS, Assessment, assess
 from training.export import export
-from training.families import tfidf
+from training.families import Fitted, tfidf
 from training.fitted import Training, load, save
 from training.params import read_params, section
 from training.predictions import Predictions, predict
@@ -22,10 +23,31 @@ class Packaged:
     """A small package with what was measured on it."""
 
     folder: Path
+    fitted: Fitted
     package: Package
     result: Result
     assessment: Assessment
     predictions: Predictions
+
+
+def sample(name: str, per_label: int) -> Rows:
+    """Take the first rows of each label from a file of the embedded corpus."""
+    rows = Rows([], [])
+    with (ROOT / "training" / "corpus" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if rows.labels.count(row["label"]) < per_label:
+                rows.texts.append(row["text"])
+                rows.labels.append(row["label"])
+    return rows
+
+
+def small_parts() -> dict[str, Rows]:
+    """Return parts as the data stages make them."""
+    return {
+        "train": sample("products", 80),
+        "validation": sample("hard_cases", 20),
+        "test": sample("plain_comments", 20),
+    }
 
 
 def make_packaged(folder: Path, parts: dict[str, Rows], *, run_id: str) -> Packaged:
@@ -71,4 +93,4 @@ def make_packaged(folder: Path, parts: dict[str, Rows], *, run_id: str) -> Packa
     predictions.write(folder / PREDICTIONS)
     assessment.write(folder / ASSESSMENT)
     result.write(folder / "result.json")
-    return Packaged(folder, package, result, assessment, predictions)
+    return Packaged(folder, fitted, package, result, assessment, predictions)
