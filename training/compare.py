@@ -18,12 +18,13 @@ from training.register import COMPARISON, results
 TABLE = COMPARISON / "model_comparison.csv"
 EVALUATION = COMPARISON / "model_evaluation.json"
 REPORT = COMPARISON / "report.html"
+METRICS = COMPARISON / "metrics.json"
 
 _MEASURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
 
 
 class Summary(Record):
-    """A family's main figures, which `dvc metrics show` prints; `change` is macro-F1 against the best's."""
+    """A family's main figures; `change` is macro-F1 against the best's."""
 
     validation_macro_f1: float
     test: dict[str, Interval]
@@ -47,6 +48,13 @@ class ModelEvaluation(Record):
     families: dict[str, Summary]
 
 
+class Metrics(Record):
+    """What `dvc metrics show` prints."""
+
+    best: str
+    families: dict[str, dict[str, float]]
+
+
 def _compare(found: list[Result]) -> ModelEvaluation:
     best = _read(found[0])
     compared = [_read(result) for result in found]
@@ -55,7 +63,10 @@ def _compare(found: list[Result]) -> ModelEvaluation:
     rows = [_row(one, summaries[one.result.family]) for one in compared]
     write_csv(TABLE, list(rows[0]), [list(row.values()) for row in rows])
     write_report(REPORT, compared, {name: summary.change for name, summary in summaries.items()})
-    evaluation.write(EVALUATION)  # the last, as its presence says that all is there
+    evaluation.write(EVALUATION)
+    Metrics(best=evaluation.best, families={name: _brief(one) for name, one in summaries.items()}).write(
+        METRICS
+    )
     return evaluation
 
 
@@ -101,6 +112,19 @@ def _summarise(one: Compared, best: Compared) -> Summary:
         package_mb=assessment.package_bytes / 1e6,
         train_seconds=one.result.train_seconds,
     )
+
+
+def _brief(summary: Summary) -> dict[str, float]:
+    return {
+        "validation_macro_f1": summary.validation_macro_f1,
+        "test_macro_f1": summary.test["macro_f1"].value,
+        "test_accuracy": summary.test["accuracy"].value,
+        "ece": summary.ece,
+        "certain_share": summary.certain_share,
+        **summary.behaviour,
+        "ms_a_text": summary.median_ms,
+        "package_mb": summary.package_mb,
+    }
 
 
 def _row(one: Compared, summary: Summary) -> dict[str, object]:

@@ -52,7 +52,7 @@ def test_as_good_or_better_passes(packaged: Packaged, share: float) -> None:
 def test_worse_is_refused_with_the_figures(packaged: Packaged) -> None:
     checks = look(packaged, predictions(0.7), predictions(0.8))
     assert "macro-F1" in failed(checks)
-    assert checks["macro-F1"].detail.startswith("-10.")
+    assert checks["macro-F1"].detail.startswith("-8.9 points (-10.1 to -7.6)")
     assert "on 2000 test texts, a loss of over 2 must be ruled out" in checks["macro-F1"].detail
 
 
