@@ -11,13 +11,14 @@ from training.errors import run
 from training.params import PARAMS, Columns, Data, read_params, section
 from training.prepare import REPORT, prepare
 from training.project import PROJECT
-from training.promote import explain
+from training.promote import explain, promote, tell
 from training.records import DataReport, Registration, Result
 from training.register import REGISTRATION, results
 from training.report import open_console, print_comparison, print_data, print_version
 from training.workspace import make_workspace, reproduce
 
 _HELP = "labelled texts: CSV, JSON lines (either also .gz) or Parquet, a folder of such, or an s3:// address"
+_ALIASES = (registry.STAGING, registry.PRODUCTION)
 _COLUMNS = {
     "text": "the texts",
     "label": "the labels",
@@ -59,12 +60,16 @@ def _main() -> None:
         reproduce(directory, force=True)
         registration = Registration.load(path)
     _tell(directory, registration)
-    for alias in (registry.STAGING, registry.PRODUCTION):
-        # What somebody moved since stays where it is, unless there is something new.
-        if registration != before or registry.version_at(client, alias) is None:
+    # What somebody moved since stays where it is, unless there is something new.
+    stays = {alias for alias in _ALIASES if registration == before and registry.version_at(client, alias)}
+    for alias in _ALIASES:
+        if alias in stays:
+            print(f"{alias}: {registry.version_at(client, alias)}, nothing moved")
+        elif alias == registry.STAGING:
             print(explain(registry.point(client, alias, registration.version)))
         else:
-            print(f"{alias}: {registry.version_at(client, alias)}, nothing moved")
+            decision, move = promote(client, registration.version)
+            print("\n".join([*(tell(decision) if decision else []), explain(move)]))
     if arguments.reference:
         arguments.reference.write_text(f"models:/{registration.name}/{registration.version}\n")
 

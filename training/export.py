@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,13 +25,15 @@ from bento.package import (
 from bento.scorer import Scorer, load_tokenizer
 from bento.text import NORMALISER_VERSION
 from training.canaries import TEXTS
+from training.certainty import find_certainty
 from training.evaluate import evaluate
-from training.families import Fitted
+from training.families import Graph
 from training.form_cost import describe, is_acceptable, measure_cost
 from training.numeric_forms import INT8_ROWS, int8_rows
 from training.progress import progress
 from training.records import MODEL_NAME, Evaluation, flatten
 from training.rows import Rows
+from training.temperature import fit_temperature, temper
 
 _CONFIDENCE_BOUNDS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _TOKEN_BOUNDS = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
@@ -39,15 +42,19 @@ _CHUNK = 64
 
 def export(
     directory: Path,
-    fitted: Fitted,
+    fitted: Graph,
     *,
     family: str,
     labels: tuple[Label, ...],
     parts: dict[str, Rows],
     run_id: str,
     git_commit: str | None,
+    promise: float = 0.95,
 ) -> tuple[Package, dict[str, Evaluation]]:
     """Write a model package and measure it.
+
+    The validation rows give the temperature, which becomes part of the graph, and then the threshold from
+    which predictions are certain. The test rows give neither, so what is measured on them checks both.
 
     The scores in it (metrics, profile, canaries) come from the very graph that is written, through the scorer
     that serves it. The profile's tokens are those of the training rows; sentiment and confidence are those of
@@ -61,6 +68,7 @@ def export(
         parts: Rows of `train`, `validation` and `test`.
         run_id: The MLflow run that it belongs to.
         git_commit: From `training.project.git_commit`.
+        promise: The share of certain predictions that is to be right.
 
     Returns:
         The package, and how well it does on validation and on test.
@@ -84,14 +92,20 @@ def export(
         canaries=tuple(Canary(text=text, scores=dict.fromkeys(labels, 1 / len(labels))) for text in TEXTS),
         files=hash_files(tokenizer=fitted.tokenizer, graph=fitted.graph),
     )
-    graph, quantisation, scorer = _choose_form(draft, fitted, parts["validation"])
+    validation = parts["validation"]
+    untempered = _score(_open(draft, fitted.tokenizer, fitted.graph), validation.texts, "validation")
+    temperature = fit_temperature(untempered, labels, validation.labels)
+    exact = replace(fitted, graph=temper(fitted.graph, temperature))
+    graph, quantisation, scorer = _choose_form(draft, exact, untempered, validation)
     scores = {part: _score(scorer, parts[part].texts, part) for part in ("validation", "test")}
     evaluations = {part: evaluate(scores[part], labels, parts[part].labels) for part in scores}
     tokenizer = load_tokenizer(fitted.tokenizer)
     lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(parts["train"].texts)]
     manifest = draft.model_copy(
         update={
+            "temperature": temperature,
             "metrics": flatten(evaluations),
+            "certainty": find_certainty(scores["validation"], labels, validation.labels, promise),
             "quantisation": quantisation,
             "files": hash_files(tokenizer=fitted.tokenizer, graph=graph),
             "profile": _profile(scores["validation"], labels, lengths),
@@ -103,23 +117,29 @@ def export(
     return package, evaluations
 
 
-def _choose_form(draft: Manifest, fitted: Fitted, validation: Rows) -> tuple[bytes, Quantisation, Scorer]:
-    """Return the quickest graph whose cost is acceptable, that cost, and its scorer."""
+def _open(draft: Manifest, tokenizer: bytes, graph: bytes) -> Scorer:
+    # In memory only: a scorer needs neither scores that are still to be measured nor a place on disk.
+    return Scorer(Package(Path(), draft, "", tokenizer, graph))
 
-    def open_scorer(graph: bytes) -> Scorer:
-        # In memory only: a scorer needs neither scores that are still to be measured nor a place on disk.
-        return Scorer(Package(Path(), draft, "", fitted.tokenizer, graph))
 
-    exact = open_scorer(fitted.graph)
-    graph = int8_rows(fitted.graph)
+def _choose_form(
+    draft: Manifest, exact: Graph, before: NDArray[np.float32], validation: Rows
+) -> tuple[bytes, Quantisation, Scorer]:
+    """Return the quickest graph whose cost is acceptable, that cost, and its scorer.
+
+    `before` are scores of the exact graph; a temperature would not change which is the highest.
+    """
+    graph = int8_rows(exact.graph)
     if graph is None:
-        return fitted.graph, Quantisation(), exact
-    quick = open_scorer(graph)
-    before, after = (_score(scorer, validation.texts, "validation") for scorer in (exact, quick))
+        return exact.graph, Quantisation(), _open(draft, exact.tokenizer, exact.graph)
+    quick = _open(draft, exact.tokenizer, graph)
+    after = _score(quick, validation.texts, "validation")
     cost = measure_cost(INT8_ROWS, quick, before, after, validation)
     chosen = is_acceptable(cost)
     print(f"  {describe(cost)}: {'chosen' if chosen else 'left, fp32 stays'}", flush=True)
-    return (graph, cost, quick) if chosen else (fitted.graph, Quantisation(), exact)
+    if chosen:
+        return graph, cost, quick
+    return exact.graph, Quantisation(), _open(draft, exact.tokenizer, exact.graph)
 
 
 def _score(scorer: Scorer, texts: Sequence[str], part: str) -> NDArray[np.float32]:

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from bento.package import Label, Quantisation
 from bento.scorer import Scorer
+from training.bootstrap import macro_f1_change
 from training.rows import Rows
 
 _MAX_LOSS = 0.005  # of macro-F1, at the lower end of its 95% interval
 _MAX_BATCH_DIFFERENCE = 0.01
 _MAX_BATCH_FLIPS = 0.002
 
-_RESAMPLES = 5000
 _ALONE = 500  # texts that are scored alone and in company
 _COMPANY = 16
 
@@ -75,33 +75,6 @@ def describe(cost: Quantisation) -> str:
         f"{cost.method}: macro-F1 {change} points ({lower} to {upper}), same sentiment for "
         f"{cost.agreement_with_fp32:.2%}, moved at most {cost.batch_difference:.6f} by batch mates"
     )
-
-
-def macro_f1_change(
-    truth: NDArray[np.int64], before: NDArray[np.int64], after: NDArray[np.int64]
-) -> tuple[float, float, float]:
-    """Return the change in macro-F1 and the ends of its 95% interval by paired bootstrap over rows.
-
-    Args:
-        truth: The class of each row, numbered from 0.
-        before: What was said of each row.
-        after: What is said now.
-    """
-    classes = int(max(truth.max(), before.max(), after.max())) + 1
-    cells = np.ravel_multi_index((truth, before, after), (classes,) * 3)
-    counts = np.bincount(cells, minlength=classes**3)
-    # Rows in one cell are alike, so drawing rows is drawing how many fall into each cell.
-    drawn = np.random.default_rng(0).multinomial(len(truth), counts / len(truth), _RESAMPLES)
-    tables = np.concatenate([counts[None], drawn]).reshape(-1, classes, classes, classes)
-    changes = _macro_f1(tables.sum(axis=2)) - _macro_f1(tables.sum(axis=3))
-    lower, upper = np.percentile(changes[1:], [2.5, 97.5])
-    return float(changes[0]), float(lower), float(upper)
-
-
-def _macro_f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    right = np.einsum("tii->ti", confusion)
-    either = confusion.sum(axis=1) + confusion.sum(axis=2)
-    return np.asarray((2 * right / np.maximum(either, 1)).mean(axis=1))
 
 
 def _batch_drift(scorer: Scorer, texts: Sequence[str]) -> tuple[float, float]:

@@ -107,6 +107,32 @@ class Data(Section):
     test_share: float = Field(gt=0, lt=0.5)
 
 
+class Packaging(Section):
+    """The section `package`: what a package promises."""
+
+    promise: float = Field(default=0.95, gt=0.5, lt=1)
+
+
+class Behaviours(Section):
+    """The section `gate.min_behaviour`: the share of behavioural cases that must pass, by kind."""
+
+    functionality: float = Field(default=0.8, ge=0, le=1)
+    invariance: float = Field(default=0.85, ge=0, le=1)
+    direction: float = Field(default=0.5, ge=0, le=1)
+
+
+class Gate(Section):
+    """The section `gate`: what a version must hold before it goes into production."""
+
+    max_macro_f1_loss: float = Field(default=0.02, ge=0, le=1)
+    max_slice_loss: float = Field(default=0.05, ge=0, le=1)
+    min_slice_rows: PositiveInt = 50
+    max_latency_ms: PositiveFloat = 100
+    max_package_mb: PositiveFloat = 500
+    min_behaviour: Behaviours = Behaviours()
+    max_behaviour_loss: float = Field(default=0.1, ge=0, le=1)
+
+
 def read_params(path: Path = PARAMS) -> dict[str, Any]:
     """Read the whole file.
 

@@ -1,12 +1,19 @@
 """The stage `register`: the best family by macro-F1 on validation becomes a version."""
 
+import hashlib
+import json
 from pathlib import Path
 
 from training import registry, tracking
 from training.errors import run
+from training.params import PARAMS, read_params
 from training.records import ARTIFACTS, Registration, Result
 
 REGISTRATION = ARTIFACTS / "registration.json"
+COMPARISON = ARTIFACTS / "comparison"
+
+_LOCK = Path("dvc.lock")
+_MAX_TAG = 4000  # characters that every registry takes
 
 
 def results(directory: Path = Path()) -> list[Result]:
@@ -17,9 +24,25 @@ def results(directory: Path = Path()) -> list[Result]:
     )
 
 
+def _lineage(family: str) -> dict[str, str]:
+    """Return tags: the state of the pipeline, and the parameters that this version was made with."""
+    params = read_params()
+    used = {name: params.get(name) for name in ("data", "package")} | {"train": params["train"][family]}
+    tags = {"params": json.dumps(used)[:_MAX_TAG]}
+    if _LOCK.exists():
+        tags["dvc_lock_sha256"] = hashlib.sha256(_LOCK.read_bytes()).hexdigest()
+    return tags
+
+
+def _files() -> list[Path]:
+    return [path for path in (PARAMS, _LOCK, *sorted(COMPARISON.iterdir())) if path.exists()]
+
+
 def _main() -> None:
     client = tracking.open_client()
-    registration: Registration = registry.register(client, results()[0])
+    best = results()[0]
+    registration: Registration = registry.register(client, best, _lineage(best.family))
+    tracking.log_evaluation(client, best.run_id, {}, _files(), "comparison")
     registration.write(REGISTRATION)
     print(f"{registration.name} version {registration.version}: {registration.family}, {registration.digest}")
 

@@ -1,6 +1,7 @@
 """The model registry as training sees it: versions are made here, and aliases moved."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.errors import InputError, TrainingError
@@ -8,6 +9,7 @@ from training.records import MODEL_NAME, Registration, Result
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 STAGING, PRODUCTION = "staging", "production"
 
@@ -18,13 +20,18 @@ class Move:
 
     alias: str
     before: str | None
-    after: str
+    after: str | None
 
 
-def register(client: "MlflowClient", result: Result) -> Registration:
+def register(client: "MlflowClient", result: Result, lineage: dict[str, str] | None = None) -> Registration:
     """Make the package of a run a version of the registered model.
 
     A package that is a version already is not registered again.
+
+    Args:
+        client: From `training.tracking.open_client`.
+        result: The run's.
+        lineage: Tags that say more of where the version comes from.
 
     Raises:
         TrainingError: MLflow does not know the run.
@@ -39,7 +46,10 @@ def register(client: "MlflowClient", result: Result) -> Registration:
                 client.create_registered_model(MODEL_NAME)
             # Not `register_model`: that one wants a model in MLflow's own format.
             created = client.create_model_version(
-                MODEL_NAME, source=f"runs:/{result.run_id}/package", run_id=result.run_id, tags=_tags(result)
+                MODEL_NAME,
+                source=f"runs:/{result.run_id}/package",
+                run_id=result.run_id,
+                tags=_tags(result) | (lineage or {}),
             )
         except MlflowException as error:
             raise TrainingError(
@@ -67,16 +77,10 @@ def point(client: "MlflowClient", alias: str, version: str) -> Move:
     Raises:
         InputError: There is no such version.
     """
-    from mlflow.exceptions import MlflowException
-
     before = version_at(client, alias)
     if before != version:
-        try:
-            client.get_model_version(MODEL_NAME, version)
-            client.set_registered_model_alias(MODEL_NAME, alias, version)
-        except MlflowException as error:
-            known = ", ".join(sorted(_versions(client), key=int)) or "none yet"
-            raise InputError(f"{MODEL_NAME} has no version {version}; the versions are: {known}") from error
+        _get(client, version)
+        client.set_registered_model_alias(MODEL_NAME, alias, version)
     return Move(alias, before, version)
 
 
@@ -85,6 +89,65 @@ def version_at(client: "MlflowClient", alias: str) -> str | None:
     models = client.search_registered_models(f"name='{MODEL_NAME}'")
     version = models[0].aliases.get(alias) if models else None
     return None if version is None else str(version)
+
+
+def tags_of(client: "MlflowClient", version: str) -> dict[str, str]:
+    """Return the tags of a version.
+
+    Raises:
+        InputError: There is no such version.
+    """
+    return dict(_get(client, version).tags)
+
+
+def tag(client: "MlflowClient", version: str, tags: dict[str, str]) -> None:
+    """Set tags of a version."""
+    for name, value in tags.items():
+        client.set_model_version_tag(MODEL_NAME, version, name, value)
+
+
+def keep(client: "MlflowClient", version: str, content: str, path: str) -> None:
+    """Keep a text among the artifacts of the run that a version came from."""
+    client.log_text(_run_of(client, version), content, path)
+
+
+def download(client: "MlflowClient", version: str, name: str, folder: Path) -> Path:
+    """Fetch a folder of the artifacts of the run that a version came from.
+
+    Returns:
+        Where it is, somewhere below `folder`.
+
+    Raises:
+        InputError: There is no such version.
+        TrainingError: Its run has no such folder, or it cannot be fetched.
+    """
+    from mlflow.exceptions import MlflowException
+
+    run_id = _run_of(client, version)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        if not client.list_artifacts(run_id, name):
+            raise TrainingError(f"run {run_id} has no artifacts in {name}")
+        return Path(client.download_artifacts(run_id, name, str(folder)))
+    except (MlflowException, OSError) as error:
+        raise TrainingError(f"the artifacts {name} of run {run_id} cannot be fetched: {error}") from error
+
+
+def _run_of(client: "MlflowClient", version: str) -> str:
+    run_id = _get(client, version).run_id
+    if run_id is None:
+        raise TrainingError(f"version {version} was registered without a run; register it with `make train`")
+    return run_id
+
+
+def _get(client: "MlflowClient", version: str) -> "ModelVersion":
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version(MODEL_NAME, version)
+    except MlflowException as error:
+        known = ", ".join(sorted(_versions(client), key=int)) or "none yet"
+        raise InputError(f"{MODEL_NAME} has no version {version}; the versions are: {known}") from error
 
 
 def _versions(client: "MlflowClient") -> list[str]:

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,6 +111,40 @@ def log_result(
     )
     client.log_artifact(result.run_id, str(picture))
     client.log_artifacts(result.run_id, str(package), "package")
+
+
+def log_evaluation(
+    client: "MlflowClient",
+    run_id: str,
+    metrics: dict[str, float],
+    files: Sequence[Path],
+    folder: str,
+) -> None:
+    """Add what an evaluation found to the run that made the package.
+
+    Args:
+        client: From `open_client`.
+        run_id: The run.
+        metrics: By name.
+        files: What is kept with the run.
+        folder: Where among its artifacts.
+
+    Raises:
+        TrainingError: MLflow does not know the run.
+    """
+    from mlflow.entities import Metric
+    from mlflow.exceptions import MlflowException
+
+    now = int(time.time() * 1000)
+    try:
+        client.log_batch(run_id, [Metric(name, value, now, 0) for name, value in metrics.items()])
+        for file in files:
+            client.log_artifact(run_id, str(file), folder)
+    except MlflowException as error:
+        raise TrainingError(
+            f"MLflow cannot add to run {run_id}: {error.message}. "
+            "If its database is another one than at training: `dvc repro --force` trains again"
+        ) from error
 
 
 def _experiment(client: "MlflowClient") -> str:

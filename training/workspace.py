@@ -21,6 +21,7 @@ from training.project import PROJECT
 from training.storage import absolute, data_name, files_at, open_file
 from training.tracking import tracking_uri
 
+_NO_GIT = "[core]\n    no_scm = true\n"
 _DVC_CONFIG = (PROJECT / ".dvc" / "config", Path(".dvc") / "config")
 
 
@@ -64,6 +65,9 @@ def reproduce(directory: Path, *, force: bool = False) -> None:
     Raises:
         TrainingError: A stage failed; it said why.
     """
+    if not (directory / ".git").exists():
+        # A workspace, or code that came without its history: DVC must be told not to look for one.
+        (directory / _DVC_CONFIG[1]).with_name("config.local").write_text(_NO_GIT, encoding="utf-8")
     environment = os.environ | {
         # The stages call `python`: let it be this one, also where nobody activated the environment.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",

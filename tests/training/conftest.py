@@ -1,10 +1,10 @@
 """Small real data, and every family trained on it once."""
 
-import csv
 from pathlib import Path
 
 import pytest
 
+from tests.training.packaged import Packaged, make_packaged, small_parts
 from training import families
 from training.families import Fitted
 from training.params import read_params, section
@@ -17,25 +17,10 @@ OTHER_PARAMS = {
 }  # as there are so few rows
 
 
-def sample(name: str, per_label: int) -> Rows:
-    """Take the first rows of each label from a file of the embedded corpus."""
-    rows = Rows([], [])
-    with (ROOT / "training" / "corpus" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if rows.labels.count(row["label"]) < per_label:
-                rows.texts.append(row["text"])
-                rows.labels.append(row["label"])
-    return rows
-
-
 @pytest.fixture(scope="session")
 def parts() -> dict[str, Rows]:
-    """Parts as the stage `prepare` makes them."""
-    return {
-        "train": sample("products", 80),
-        "validation": sample("hard_cases", 20),
-        "test": sample("plain_comments", 20),
-    }
+    """Parts as the data stages make them."""
+    return small_parts()
 
 
 @pytest.fixture(scope="session", params=sorted(families.FAMILIES))
@@ -52,3 +37,9 @@ def fitted(family: str, parts: dict[str, Rows]) -> Fitted:
     params = section(read_params(ROOT / "params.yaml"), f"train.{family}", module.Params)
     params = params.model_copy(update=OTHER_PARAMS.get(family, {}))
     return module.fit(parts["train"], parts["validation"], LABELS, params)
+
+
+@pytest.fixture(scope="session")
+def packaged(parts: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory) -> Packaged:
+    """A small package with what was measured on it."""
+    return make_packaged(tmp_path_factory.mktemp("tfidf"), parts, run_id="0" * 32)

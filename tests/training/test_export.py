@@ -14,6 +14,7 @@ from training.export import export
 from training.families import Fitted
 from training.records import Evaluation
 from training.rows import Rows
+from training.temperature import temper
 
 RUN = "0123456789abcdef0123456789abcdef"
 
@@ -54,7 +55,7 @@ def test_a_form_that_is_too_bad_is_left(
         tmp_path / "package", fitted, family=family, labels=LABELS, parts=parts, run_id=RUN, git_commit=None
     )
     assert package.manifest.quantisation == Quantisation()
-    assert package.graph == fitted.graph
+    assert package.graph == temper(fitted.graph, package.manifest.temperature)
 
 
 def test_the_profile_adds_up(exported: tuple[Package, dict[str, Evaluation]]) -> None:

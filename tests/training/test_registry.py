@@ -1,8 +1,5 @@
 """Runs, versions and aliases in a real MLflow, in a database of the test's own."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +9,8 @@ from bento.registry import resolve
 from training import registry, tracking
 from training.errors import InputError, TrainingError
 from training.promote import explain
-from training.records import MODEL_NAME, ClassScores, Evaluation, Registration, Result
+from training.records import MODEL_NAME, ClassScores, Evaluation, Result
 
-ROOT = Path(__file__).resolve().parents[2]
 SCORES = ClassScores(precision=0.5, recall=0.5, f1=0.5, rows=2)
 EVALUATION = Evaluation(
     rows=4,
@@ -132,18 +128,3 @@ def test_a_run_of_another_database_cannot_be_registered(client: MlflowClient, tm
     lost = result.model_copy(update={"run_id": "f" * 32, "digest": "sha256:elsewhere"})
     with pytest.raises(TrainingError, match="another one than at training"):
         registry.register(client, lost)
-
-
-def test_promote_by_its_command_line(client: MlflowClient, uri: str, tmp_path: Path) -> None:
-    version: Registration = registry.register(client, log_run(client, tmp_path, "sha256:cli"))
-    command = [sys.executable, "-m", "training.promote", "--to"]
-    environment = os.environ | {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*command, version.version], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert f"-> {version.version}" in done.stdout
-    wrong = subprocess.run([*command, "99"], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert wrong.returncode == 2
-    assert "has no version 99" in wrong.stderr
-    assert "Traceback" not in wrong.stderr

@@ -26,8 +26,8 @@ FAMILIES = {
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A trained model, exported.
+class Graph:
+    """A trained model as a graph: all that the package needs.
 
     Attributes:
         tokenizer: The content of `tokenizer.json`; it truncates at `max_tokens`.
@@ -35,15 +35,27 @@ class Fitted:
             `probabilities` float32 [batch, labels].
         max_tokens: How many tokens of a text are read.
         chosen: The parameters that the search settled on.
-        predict_proba: The same model in its training library, for comparison: normalised texts to
-            probabilities [texts, labels].
     """
 
     tokenizer: bytes
     graph: bytes
     max_tokens: int
     chosen: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Fitted(Graph):
+    """A trained model, exported.
+
+    Attributes:
+        predict_proba: The same model in its training library, for comparison: normalised texts to
+            probabilities [texts, labels].
+        learning: How macro-F1 on validation grew: pairs of a step (rows learnt from, or epochs) and the
+            macro-F1 there.
+    """
+
     predict_proba: Callable[[Sequence[str]], NDArray[np.float64]]
+    learning: Sequence[tuple[float, float]] = ()
 
 
 class Family(Protocol):

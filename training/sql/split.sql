@@ -23,6 +23,7 @@ placed AS (
 )
 SELECT
     placed.origin,
+    placed.row_id,
     placed.text,
     placed.key,
     placed.label,

@@ -92,7 +92,8 @@ def _report(context: Context, placed: Counts) -> StageReport:
 
 def _summary(context: Context, last: StageReport) -> DataReport:
     stages = [*(report_of(context, name) for name in _STAGES), last]
-    read = report_of(context, "ingest").read
+    ingested = report_of(context, "ingest")
+    read = ingested.read
 
     def source(origin: str, location: str) -> Source:
         dropped = sum((Counter(stage.dropped[origin]) for stage in stages), Counter[str]())
@@ -108,6 +109,7 @@ def _summary(context: Context, last: StageReport) -> DataReport:
         data=source("data", data.path),
         test=source("test", data.test) if data.test else None,
         labels=tuple(label for label in LABELS if any(label in found for found in last.counts.values())),
+        files=tuple(name for counts in ingested.counts.values() for name in counts),
         parts=last.counts,
     )
 

@@ -13,7 +13,7 @@ from sklearn.svm import SVC
 
 from bento.package import MAX_TOKENS
 from training.families import Fitted
-from training.families.search import best_by_macro_f1
+from training.families.search import best_by_macro_f1, learning_curve
 from training.families.softmax import softmax_form
 from training.families.svm.graph import Classifier
 from training.families.svm.reader import embed, load_encoder
@@ -57,9 +57,20 @@ def fit(train: Rows, validation: Rows, labels: tuple[str, ...], params: Params) 
         return svc, svc.predict(validation_kernel)
 
     candidates = [{"C": c, "gamma": gamma} for gamma in params.gamma for c in params.C]
-    chosen, svc = best_by_macro_f1(candidates, try_one, validation.labels)
+    chosen, svc, macro_f1 = best_by_macro_f1(candidates, try_one, validation.labels)
     gamma = chosen["gamma"]
-    head = _fit_head(machine(chosen["C"]), kernels(gamma)[0], train.labels)
+    kernel, validation_kernel = kernels(gamma)
+    head = _fit_head(machine(chosen["C"]), kernel, train.labels)
+    learning = learning_curve(
+        len(train),
+        train.labels,
+        lambda some: (
+            machine(chosen["C"])
+            .fit(kernel[some, some], train.labels[some])
+            .predict(validation_kernel[:, some])
+        ),
+        validation.labels,
+    )
 
     def predict_proba(texts: Sequence[str]) -> NDArray[np.float64]:
         kernel = _rbf(embed(encoder, tokenizer, texts), train_vectors, gamma)
@@ -70,7 +81,14 @@ def fit(train: Rows, validation: Rows, labels: tuple[str, ...], params: Params) 
         encoder, support=train_vectors[svc.support_], svc=svc, gamma=gamma, head=softmax_form(head, labels)
     )
     graph = export_graph(classifier)
-    return Fitted(tokenizer.to_str().encode(), graph, params.max_tokens, chosen, predict_proba)
+    return Fitted(
+        tokenizer.to_str().encode(),
+        graph,
+        params.max_tokens,
+        chosen,
+        predict_proba,
+        [*learning, (len(train), macro_f1)],
+    )
 
 
 def _rbf(a: NDArray[np.float32], b: NDArray[np.float32], gamma: float) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from bento.package import MAX_TOKENS
 from training.families import Fitted
-from training.families.search import best_by_macro_f1
+from training.families.search import best_by_macro_f1, learning_curve
 from training.families.softmax import softmax_form
 from training.families.tfidf.graph import build_graph
 from training.families.tfidf.reader import features, train_tokenizer
@@ -46,14 +46,24 @@ def fit(train: Rows, validation: Rows, labels: tuple[str, ...], params: Params) 
     train_matrix = vectoriser.fit_transform(encode(train.texts))
     validation_matrix = vectoriser.transform(encode(validation.texts))
 
-    def try_one(candidate: dict[str, float]) -> tuple[LogisticRegression, Sequence[str]]:
+    def learn(c: float, rows: slice) -> LogisticRegression:
         # On sparse rows this solver is a hundred times quicker than the default one.
-        model = LogisticRegression(
-            solver="saga", class_weight=params.class_weight, max_iter=1000, random_state=0, **candidate
-        ).fit(train_matrix, train.labels)
+        return LogisticRegression(
+            C=c, solver="saga", class_weight=params.class_weight, max_iter=1000, random_state=0
+        ).fit(train_matrix[rows], train.labels[rows])
+
+    def try_one(candidate: dict[str, float]) -> tuple[LogisticRegression, Sequence[str]]:
+        model = learn(candidate["C"], slice(None))
         return model, model.predict(validation_matrix)
 
-    chosen, model = best_by_macro_f1([{"C": value} for value in params.C], try_one, validation.labels)
+    candidates = [{"C": value} for value in params.C]
+    chosen, model, macro_f1 = best_by_macro_f1(candidates, try_one, validation.labels)
+    learning = learning_curve(
+        len(train),
+        train.labels,
+        lambda some: learn(chosen["C"], some).predict(validation_matrix),
+        validation.labels,
+    )
     weights, bias = softmax_form(model, labels)
     graph = build_graph(
         vectoriser.vocabulary_, vocabulary=vocabulary, idf=vectoriser.idf_, weights=weights, bias=bias
@@ -63,4 +73,11 @@ def fit(train: Rows, validation: Rows, labels: tuple[str, ...], params: Params) 
         scores = model.predict_proba(vectoriser.transform(encode(texts)))
         return np.asarray(scores[:, [list(model.classes_).index(label) for label in labels]])
 
-    return Fitted(tokenizer.to_str().encode(), graph, params.max_tokens, chosen, predict_proba)
+    return Fitted(
+        tokenizer.to_str().encode(),
+        graph,
+        params.max_tokens,
+        chosen,
+        predict_proba,
+        [*learning, (len(train), macro_f1)],
+    )

@@ -1,0 +1,62 @@
+"""What the stage `train` leaves: the trained model as a graph, and how it was come by."""
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from bento.package import GRAPH, TOKENIZER
+from training.families import Fitted, Graph
+from training.records import Record
+from training.stages.folders import new_folder
+
+FITTED = Path("fitted")
+LEARNING = Path("learning.csv")
+
+_RECORD = "training.json"
+
+
+class Training(Record):
+    """How a model was trained."""
+
+    family: str
+    max_tokens: int
+    chosen: dict[str, float]
+    train_rows: int
+    train_seconds: float
+    git_commit: str | None
+
+
+def save(folder: Path, fitted: Fitted, training: Training) -> None:
+    """Write what was trained below a family's folder, whole or not at all."""
+    with new_folder(folder / FITTED) as part:
+        (part / TOKENIZER).write_bytes(fitted.tokenizer)
+        (part / GRAPH).write_bytes(fitted.graph)
+        training.write(part / _RECORD)
+    write_csv(folder / LEARNING, ("step", "macro_f1"), fitted.learning)
+
+
+def load(folder: Path) -> tuple[Graph, Training]:
+    """Read what `save` wrote.
+
+    Raises:
+        OSError: Nothing was trained there.
+        TrainingError: It is of another version of this code.
+    """
+    part = folder / FITTED
+    training = Training.load(part / _RECORD)
+    tokenizer, graph = ((part / name).read_bytes() for name in (TOKENIZER, GRAPH))
+    return Graph(tokenizer, graph, training.max_tokens, training.chosen), training
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write a table so that the file holds all of it or the former content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

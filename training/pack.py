@@ -1,0 +1,76 @@
+"""The stage `package`: `python -m training.pack FAMILY` makes a model package of what was trained."""
+
+import argparse
+from typing import cast
+
+from bento.package import GRAPH, TOKENIZER, Label
+from training import families, tracking
+from training.errors import run
+from training.evaluate import draw_confusion
+from training.export import export
+from training.fitted import load
+from training.params import Packaging, read_params, section
+from training.prepare import DATA, REPORT
+from training.records import ARTIFACTS, DataReport, Result
+from training.rows import Rows
+from training.splitting import NAMES
+
+
+def pack(name: str) -> Result:
+    """Package a trained family, log the run, and write package, picture and result.
+
+    Raises:
+        InputError: Its parameters cannot be used.
+        TrainingError: It was not trained yet, or MLflow does not answer.
+        PackageError: What was trained does not fulfil the contract.
+    """
+    all_params = read_params()
+    packaging = section(all_params, "package", Packaging)
+    params = section(all_params, f"train.{name}", families.load(name).Params)
+    report = DataReport.load(REPORT)
+    parts = {part: Rows.read(DATA / f"{part}.parquet") for part in NAMES}
+    folder = ARTIFACTS / name
+    graph, training = load(folder)
+    client = tracking.open_client()
+    with tracking.new_run(client, name, report.data.name) as run_id:
+        package, evaluations = export(
+            folder / "package",
+            graph,
+            family=name,
+            labels=cast("tuple[Label, ...]", report.labels),
+            parts=parts,
+            run_id=run_id,
+            git_commit=training.git_commit,
+            promise=packaging.promise,
+        )
+        picture = folder / "confusion.png"
+        draw_confusion(evaluations, f"{name} on {report.data.name}", picture)
+        result = Result(
+            family=name,
+            run_id=run_id,
+            digest=package.digest,
+            data=report.data.name,
+            data_sha256=package.manifest.data_sha256,
+            git_commit=training.git_commit,
+            chosen=training.chosen,
+            train_rows=training.train_rows,
+            train_seconds=training.train_seconds,
+            package_bytes=sum((package.path / file).stat().st_size for file in (TOKENIZER, GRAPH)),
+            evaluations=evaluations,
+        )
+        logged = params.model_dump() | {f"package_{name}": value for name, value in packaging}
+        tracking.log_result(client, result, logged, package.path, picture)
+    result.write(folder / "result.json")
+    return result
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.pack", description=__doc__)
+    parser.add_argument("family", choices=sorted(families.FAMILIES))
+    result = pack(parser.parse_args().family)
+    evaluation = result.evaluations["validation"]
+    print(f"{result.family}: macro-F1 {evaluation.macro_f1:.4f} on {evaluation.rows} validation rows")
+
+
+if __name__ == "__main__":
+    run(_main)

@@ -1,0 +1,90 @@
+"""The test predictions: one row for each test text, as a CSV file that people can open."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bento.scorer import Scorer
+from training.errors import TrainingError
+from training.fitted import write_csv
+
+_FIXED = ("text", "source", "label", "sentiment", "confidence", "certain")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of texts whose labels are known.
+
+    Attributes:
+        texts: Normalised.
+        sources: Where each comes from.
+        truth: The label of each.
+        labels: Those the model knows: the columns of the scores.
+        scores: Probabilities [texts, labels], to six digits, as the server answers.
+        certain: Of each.
+    """
+
+    texts: list[str]
+    sources: list[str]
+    truth: list[str]
+    labels: tuple[str, ...]
+    scores: NDArray[np.float32]
+    certain: list[bool]
+
+    def right(self) -> NDArray[np.bool_]:
+        """Say which sentiments are the label."""
+        said = np.array(self.labels)[self.scores.argmax(axis=1)]
+        return np.asarray(said == np.array(self.truth))
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        best = self.scores.argmax(axis=1)
+        rows = [
+            (
+                *(self.texts[row], self.sources[row], self.truth[row], self.labels[best[row]]),
+                f"{self.scores[row, best[row]]:.6f}",
+                str(self.certain[row]).lower(),
+                *(f"{score:.6f}" for score in self.scores[row]),
+            )
+            for row in range(len(self.texts))
+        ]
+        write_csv(path, (*_FIXED, *(f"score_{label}" for label in self.labels)), rows)
+
+    @classmethod
+    def read(cls, path: Path) -> "Predictions":
+        """Read what `write` wrote.
+
+        Raises:
+            OSError: It is not there.
+            TrainingError: It is not such a file.
+        """
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            columns = tuple(reader.fieldnames or ())
+            rows = list(reader)
+        if columns[: len(_FIXED)] != _FIXED or not rows:
+            raise TrainingError(f"{path}: not a file of test predictions; run `dvc repro --force` there")
+        scores = columns[len(_FIXED) :]
+        return cls(
+            [row["text"] for row in rows],
+            [row["source"] for row in rows],
+            [row["label"] for row in rows],
+            tuple(name.removeprefix("score_") for name in scores),
+            np.array([[float(row[name]) for name in scores] for row in rows], np.float32),
+            [row["certain"] == "true" for row in rows],
+        )
+
+
+def predict(
+    scorer: Scorer, texts: Sequence[str], sources: Sequence[str], truth: Sequence[str]
+) -> Predictions:
+    """Score texts with a package, as it serves them."""
+    scores = np.round(scorer.predict(texts).astype(np.float64), 6)
+    certain = scores.max(axis=1) >= scorer.certain_from
+    return Predictions(
+        list(texts), list(sources), list(truth), scorer.labels, scores.astype(np.float32), certain.tolist()
+    )
