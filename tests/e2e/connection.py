@@ -4,6 +4,7 @@ import asyncio
 import json
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,12 +19,16 @@ class Way:
 
     Attributes:
         authority: The Host header; empty for the address itself.
-        prefix: What stands before `/predict`.
+        prefix: What stands before `/predict`; `{pod}` and `{port}` in it are the address's.
+        via: Host and port of a proxy for all connections, which takes each request to the pod in its path.
+        headers: Makes further header lines of each request, each with its line end.
     """
 
     tls: ssl.SSLContext | None = None
     authority: str = ""
     prefix: str = ""
+    via: tuple[str, int] | None = None
+    headers: Callable[[], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,7 @@ class Connection:
         self.opened = time.monotonic()
         self.until = self.opened + lasts_s
         self.asked = 0
-        self._host = way.authority or str(address)
-        self._prefix = way.prefix
+        self._way = way
         self._reader = reader
         self._writer = writer
 
@@ -72,8 +76,7 @@ class Connection:
         """
         name = way.authority.rpartition(":")[0] or way.authority or None
         streams = await asyncio.open_connection(
-            address.host,
-            address.port,
+            *(way.via or (address.host, address.port)),
             ssl=way.tls,
             server_hostname=name if way.tls else None,
             limit=_LARGEST_HEAD,
@@ -86,7 +89,7 @@ class Connection:
         ended = self._reader.at_eof() or self._reader.exception() is not None
         return not ended and not self._writer.is_closing()
 
-    async def ask(self, path: str, body: bytes, headers: str = "") -> Reply:
+    async def ask(self, path: str, body: bytes) -> Reply:
         """Send one request, never again, and return its answer.
 
         Raises:
@@ -94,9 +97,11 @@ class Connection:
             OSError: The connection was reset.
         """
         self.asked += 1
+        way, address = self._way, self.address
+        prefix = way.prefix.format(pod=address.pod, port=address.port)
         head = (
-            f"POST {self._prefix}{path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n{headers}\r\n"
+            f"POST {prefix}{path} HTTP/1.1\r\nHost: {way.authority or address}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{way.headers()}\r\n"
         )
         self._writer.write(head.encode() + body)
         try:

@@ -174,13 +174,15 @@ class Load:
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 connection = self._take()
-                if connection is None:
+                if connection is None or self._way.via:  # a proxy has nobody of its own on a connection
                     address = self._pick()
                     if address is None:
                         raise BrokenError("nobody is ready")  # noqa: TRY301 - a failure like the others
+                if connection is None:
+                    assert address is not None
                     connection = await Connection.open(address, self._way, lasts_s=random.uniform(*_OLDEST_S))
                     self._open += 1
-                address = connection.address
+                address = connection.address = address or connection.address
                 reply = await connection.ask("/predict", body)
             status = reply.status
             answer = reply.body or {}

@@ -1,0 +1,351 @@
+"""A cluster in miniature: the stand-in for the API, its controllers in one loop, and pods that are processes.
+
+Each pod is a real `python -m bento.serve` on a loopback address of its own, with the environment that the chart
+gives it; it is told to stop by SIGTERM as the kubelet does. What is simulated is when what happens, by the rules
+that Kubernetes has for Deployments, EndpointSlices and disruption budgets.
+"""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.e2e.miniature_api import DEPLOYMENT, POD, MiniatureApi, is_leaving, is_ready, leave
+from tests.k8s.kinds import Json, kind_of
+from tests.k8s.store import ApiError
+
+_ROOT = Path(__file__).resolve().parents[2]
+_TURN_S = 0.1
+_HASH, _REVISION = "pod-template-hash", "deployment.kubernetes.io/revision"
+_NAMESPACE = kind_of({"apiVersion": "v1", "kind": "Namespace"})
+_NODE = kind_of({"apiVersion": "v1", "kind": "Node"})
+_SERVICE = kind_of({"apiVersion": "v1", "kind": "Service"})
+_REPLICA_SET = kind_of({"apiVersion": "apps/v1", "kind": "ReplicaSet"})
+_SLICE = kind_of({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice"})
+_LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Miniature:
+    """Runs what is in the store, a turn at a time.
+
+    Args:
+        api: Whose store.
+        images: The package in each image that the nodes have.
+    """
+
+    def __init__(self, api: MiniatureApi, images: dict[str, Path], nodes: int = 2) -> None:
+        self.api = api
+        self._store = api.store
+        self._images = images
+        self._processes: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
+        self._folder = Path(tempfile.mkdtemp(prefix="miniature"))
+        self._net = f"127.{random.randint(64, 250)}.{random.randint(1, 250)}"
+        self._last_host = 1
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        for number in range(nodes):
+            self._store.create(_node(f"node-{number}", list(images)))
+
+    def __enter__(self) -> "Miniature":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+
+    def _run(self) -> None:
+        while not self._stop.wait(_TURN_S):
+            namespaces = {each["metadata"]["name"] for each in self._store.all(_NAMESPACE)}
+            for deployment in self._store.all(DEPLOYMENT):
+                if deployment["metadata"]["namespace"] in namespaces:
+                    self._roll(deployment)
+            for pod in self._store.all(POD):
+                if pod["metadata"]["namespace"] in namespaces:
+                    self._look_after(pod)
+            for key, process in list(self._processes.items()):
+                if key[0] not in namespaces:  # what a deleted namespace held goes with it
+                    process.kill()
+                    process.wait()
+                    del self._processes[key]
+            for service in self._store.all(_SERVICE):
+                self._publish(service)
+
+    # Deployments: one pod more than wanted while they change, none less.
+
+    def _roll(self, deployment: Json) -> None:
+        spec, namespace = deployment["spec"], deployment["metadata"]["namespace"]
+        wanted, template = spec["replicas"], spec["template"]
+        digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10]
+        self._keep_revision(deployment, digest)
+        selector = spec["selector"]["matchLabels"].items()
+        pods = [
+            pod for pod in self._store.all(POD, namespace) if selector <= pod["metadata"]["labels"].items()
+        ]
+        staying = [pod for pod in pods if not is_leaving(pod)]
+        new = [pod for pod in staying if pod["metadata"]["labels"][_HASH] == digest]
+        old = [pod for pod in staying if pod not in new]
+        ready = [pod for pod in staying if is_ready(pod)]
+        if len(new) < wanted and len(staying) < wanted + bool(old):
+            self._add_pod(deployment, digest)
+        elif len(new) > wanted:
+            self._tell_to_leave(new[-1])
+        for pod in old:
+            if not is_ready(pod):
+                self._tell_to_leave(pod)
+        if len(ready) > wanted and (leaving := [pod for pod in old if is_ready(pod)]):
+            self._tell_to_leave(leaving[0])
+        ready_new = sum(is_ready(pod) for pod in new)
+        done = not old and ready_new == len(new) == wanted
+        status = {
+            "observedGeneration": deployment["metadata"]["generation"],
+            "replicas": len(staying),
+            "updatedReplicas": len(new),
+            "readyReplicas": len(ready),
+            "availableReplicas": len(ready),
+            "conditions": [
+                {"type": "Available", "status": str(len(ready) >= wanted), "reason": "Miniature"},
+                {
+                    "type": "Progressing",
+                    "status": "True",
+                    "reason": "NewReplicaSetAvailable" if done else "ReplicaSetUpdated",
+                },
+            ],
+        }
+        self._set_status(deployment, status)
+
+    def _keep_revision(self, deployment: Json, digest: str) -> None:
+        """The newest ReplicaSet is that of the template, as `rollout undo` goes by it."""
+        meta = deployment["metadata"]
+        name = f"{meta['name']}-{digest}"
+        sets = {each["metadata"]["name"]: each for each in self._store.all(_REPLICA_SET, meta["namespace"])}
+        revisions = {its: int(each["metadata"]["annotations"][_REVISION]) for its, each in sets.items()}
+        latest = max(revisions.values(), default=0)
+        if name not in sets:
+            template = json.loads(json.dumps(deployment["spec"]["template"]))
+            template["metadata"]["labels"][_HASH] = digest
+            labels = template["metadata"]["labels"]
+            made = {
+                "apiVersion": "apps/v1",
+                "kind": "ReplicaSet",
+                "metadata": {
+                    "name": name,
+                    "namespace": meta["namespace"],
+                    "labels": labels,
+                    "annotations": {_REVISION: str(latest + 1)},
+                },
+                "spec": {"selector": {"matchLabels": labels}, "template": template},
+            }
+            self._store.create(made)
+        elif revisions[name] < latest:
+
+            def renew(each: Json) -> Json:
+                each["metadata"]["annotations"][_REVISION] = str(latest + 1)
+                return each
+
+            self._store.change(_REPLICA_SET, meta["namespace"], name, renew)
+
+    def _add_pod(self, deployment: Json, digest: str) -> None:
+        pod = json.loads(json.dumps(deployment["spec"]["template"]))
+        pod |= {"apiVersion": "v1", "kind": "Pod"}
+        meta = pod["metadata"]
+        meta["labels"][_HASH] = digest
+        meta["name"] = f"{deployment['metadata']['name']}-{digest}-{random.randrange(16**5):05x}"
+        meta["namespace"] = deployment["metadata"]["namespace"]
+        self._store.create(pod)
+
+    def _tell_to_leave(self, pod: Json) -> None:
+        self._store.change(POD, pod["metadata"]["namespace"], pod["metadata"]["name"], leave)
+
+    # The kubelet: a process for each pod.
+
+    def _look_after(self, pod: Json) -> None:
+        meta = pod["metadata"]
+        key = meta["namespace"], meta["name"]
+        process = self._processes.get(key)
+        if process is None:
+            if is_leaving(pod):
+                self._store.remove(POD, *key)
+            elif "status" not in pod:
+                self._start(pod, key)
+            return
+        code = process.poll()
+        if code is None:
+            if is_leaving(pod) and not meta.get("annotations", {}).get("told"):
+                process.send_signal(signal.SIGTERM)
+                self._store.change(POD, *key, _note_told)
+            elif not is_leaving(pod):
+                self._set_status(pod, _running(pod, ready=self._answers(pod)))
+            return
+        del self._processes[key]
+        log = (self._folder / meta["name"]).read_text()
+        self.api.write_log(*key, log)
+        if is_leaving(pod):
+            self._store.remove(POD, *key)
+        elif pod["spec"].get("restartPolicy") == "Never":
+            self._set_status(pod, {"phase": "Failed" if code else "Succeeded"})
+        else:
+            self._set_status(pod, _waiting(pod, "CrashLoopBackOff", f"it ended with {code}"))
+
+    def _start(self, pod: Json, key: tuple[str, str]) -> None:
+        (container,) = pod["spec"]["containers"]
+        package = self._images.get(container["image"])
+        node = self._least_used_node()
+        if package is None or node is None:
+            reason = "ErrImagePull" if node else "Unschedulable"
+            self._set_status(pod, _waiting(pod, reason, container["image"]))
+            return
+        self._last_host += 1
+        address = f"{self._net}.{self._last_host % 250 + 2}"
+        environment = {each["name"]: each["value"] for each in container.get("env", []) if "value" in each}
+        environment["VALENCE_CACHE_DIR"] = str(self._folder / "cache")
+        if environment.get("VALENCE_MODEL") == "/app/model":
+            environment["VALENCE_MODEL"] = str(package)
+        command = [sys.executable, "-m", "bento.serve", "--host", address, "--port", "3000"]
+        if "command" in container:
+            inside = [word.replace("/app/model", str(package)) for word in container["command"]]
+            command = [sys.executable, *inside[1:]]
+        with (self._folder / key[1]).open("wb") as log:
+            self._processes[key] = subprocess.Popen(
+                command, cwd=_ROOT, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        self._store.change(POD, *key, lambda each: _on(each, node))
+        self._set_status(pod, {"phase": "Pending", "podIP": address})
+
+    def _least_used_node(self) -> str | None:
+        names = [
+            node["metadata"]["name"]
+            for node in self._store.all(_NODE)
+            if not node.get("spec", {}).get("unschedulable")
+        ]
+        used = [pod["spec"].get("nodeName") for pod in self._store.all(POD)]
+        return min(names, key=used.count, default=None)
+
+    def _answers(self, pod: Json) -> bool:
+        try:
+            with _LOCAL.open(f"http://{pod['status']['podIP']}:3000/readyz", timeout=2):
+                return True
+        except OSError:
+            return False
+
+    # Endpoints: who is ready and stays.
+
+    def _publish(self, service: Json) -> None:
+        meta, selector = service["metadata"], service["spec"]["selector"].items()
+        pods = [
+            pod
+            for pod in self._store.all(POD, meta["namespace"])
+            if selector <= pod["metadata"].get("labels", {}).items() and "podIP" in pod.get("status", {})
+        ]
+        made = {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {
+                "name": f"{meta['name']}-slice",
+                "namespace": meta["namespace"],
+                "labels": {"kubernetes.io/service-name": meta["name"]},
+            },
+            "addressType": "IPv4",
+            "ports": [{"name": "http", "port": 3000, "protocol": "TCP"}],
+            "endpoints": [_endpoint(pod) for pod in pods],
+        }
+        try:
+            self._store.change(
+                _SLICE, meta["namespace"], made["metadata"]["name"], lambda before: {**before, **_body(made)}
+            )
+        except ApiError:
+            self._store.create(made)
+
+    def _set_status(self, each: Json, status: Json) -> None:
+        meta = each["metadata"]
+        kind = kind_of(each)
+
+        def change(before: Json) -> Json:
+            before["status"] = before.get("status", {}) | status
+            return before
+
+        self._store.change(kind, meta["namespace"], meta["name"], change, status=True)
+
+
+def _body(made: Json) -> Json:
+    return {name: made[name] for name in ("ports", "endpoints")}
+
+
+def _endpoint(pod: Json) -> Json:
+    stays = is_ready(pod) and not is_leaving(pod)
+    return {
+        "addresses": [pod["status"]["podIP"]],
+        "conditions": {"ready": stays, "serving": is_ready(pod), "terminating": is_leaving(pod)},
+        "targetRef": {"kind": "Pod", "name": pod["metadata"]["name"]},
+    }
+
+
+def _note_told(pod: Json) -> Json:
+    pod["metadata"].setdefault("annotations", {})["told"] = "yes"
+    return pod
+
+
+def _on(pod: Json, node: str) -> Json:
+    pod["spec"]["nodeName"] = node
+    return pod
+
+
+def _running(pod: Json, *, ready: bool) -> Json:
+    name = pod["spec"]["containers"][0]["name"]
+    status = {"name": name, "ready": ready, "restartCount": 0, "state": {"running": {}}}
+    condition = {"type": "Ready", "status": str(ready)}
+    return {"phase": "Running", "containerStatuses": [status], "conditions": [condition]}
+
+
+def _waiting(pod: Json, reason: str, message: str) -> Json:
+    name = pod["spec"]["containers"][0]["name"]
+    state = {"waiting": {"reason": reason, "message": message}}
+    condition = {"type": "Ready", "status": "False"}
+    return {
+        "phase": "Pending",
+        "containerStatuses": [{"name": name, "ready": False, "restartCount": 1, "state": state}],
+        "conditions": [condition],
+    }
+
+
+def _node(name: str, images: list[str]) -> Json:
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name},
+        "spec": {"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"]},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+            "images": [{"names": [image]} for image in images],
+        },
+    }
+
+
+@contextmanager
+def running(images: dict[str, Path], nodes: int = 2) -> Iterator[Miniature]:
+    """Run one for as long as the context lasts."""
+    api = MiniatureApi()
+    thread = threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        with Miniature(api, images, nodes) as miniature:
+            yield miniature
+    finally:
+        api.stopping = True
+        api.cut_watches()
+        api.shutdown()
+        api.server_close()
+        thread.join()
