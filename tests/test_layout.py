@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("bento", "training", "benchmarks", "scripts", "tests")
+FOLDERS = ("bento", "training", "k8s", "benchmarks", "scripts", "tests")
 ALLOWED = {
     "bento": {"bento"},
     "training": {"training", "bento.package", "bento.scorer", "bento.text"},
+    "k8s": {"k8s"},
     "benchmarks": {"benchmarks", "bento", "training"},
     "scripts": {"scripts"},
 }

@@ -1,0 +1,1 @@
+"""What observes and releases on a cluster: it speaks HTTP, the Kubernetes API, and runs helm."""
