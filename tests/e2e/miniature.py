@@ -1,8 +1,8 @@
 """A cluster in miniature: the stand-in for the API, its controllers in one loop, and pods that are processes.
 
-Each pod is a real `python -m bento.serve` on a loopback address of its own, with the environment that the chart
-gives it; it is told to stop by SIGTERM as the kubelet does. What is simulated is when what happens, by the rules
-that Kubernetes has for Deployments, EndpointSlices and disruption budgets.
+Each pod is a real `python -m bento.serve` on a loopback address of its own, with the environment that the
+chart gives it; it is told to stop by SIGTERM, as the kubelet does. What is simulated is when what happens, by
+the rules that Kubernetes has for Deployments, EndpointSlices and disruption budgets.
 """
 
 import hashlib

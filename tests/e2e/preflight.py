@@ -163,8 +163,8 @@ def _reach(api: client.ApiClient, nodes: list[Object], url: str) -> Finding:
                 routes = "".join(f"\n{' ' * 11}{command}" for command in routes_to_pods(nodes))
                 return Finding(
                     Level.FINE,
-                    f"nodes can be reached from here ({address} answers), pods seem not to be: requests go to a "
-                    f"node's port, unless you add routes (kind on Linux):{routes}",
+                    f"nodes can be reached from here ({address} answers), pods seem not to be: requests go "
+                    f"to a node's port, unless you add routes (kind on Linux):{routes}",
                 )
     return Finding(
         Level.DOUBTFUL,
