@@ -5,6 +5,9 @@ parameters, content types, schemas, resourceVersions), remembers each call, and 
 demand.
 """
 
+import base64
+import socket
+import ssl
 import sys
 import threading
 import time
@@ -16,6 +19,7 @@ from pathlib import Path
 
 import yaml
 
+from tests.k8s.certificate import certificate
 from tests.k8s.http import Call, Handler
 from tests.k8s.kinds import Json
 from tests.k8s.store import ApiError, Store
@@ -49,14 +53,20 @@ class ApiServer(ThreadingHTTPServer):
         self.stopping = False
         self.watches_cut = 0
         self._faults: list[_Fault] = []
+        self.certificate, self._tls = certificate()
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Let the connection's own thread do the handshake, so that nobody else waits for it."""
+        connection, address = super().get_request()
+        return self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"https://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing of clients who hang up."""
-        if not isinstance(sys.exception(), ConnectionError):
+        if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     def fail(
@@ -113,11 +123,13 @@ class ApiServer(ThreadingHTTPServer):
     def write_kubeconfig(self, path: Path, namespace: str = "sentiment") -> Path:
         """Write what `KUBECONFIG` names for this server."""
         context = {"cluster": "stand-in", "user": "tester", "namespace": namespace}
+        authority = base64.b64encode(self.certificate.encode()).decode()
+        cluster = {"server": self.url, "certificate-authority-data": authority}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "stand-in",
-            "clusters": [{"name": "stand-in", "cluster": {"server": self.url}}],
+            "clusters": [{"name": "stand-in", "cluster": cluster}],
             "users": [{"name": "tester", "user": {"token": self.token}}],
             "contexts": [{"name": "stand-in", "context": context}],
         }

@@ -14,6 +14,7 @@ import yaml
 
 from tests.k8s.kinds import Json, Kind, by_path, describe, kind_of
 from tests.k8s.patches import merge, strategic_merge
+from tests.k8s.protobuf import MEDIA_TYPE, read_secret
 from tests.k8s.selectors import selected
 from tests.k8s.store import ApiError, Change
 
@@ -225,6 +226,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _object(self, asked: _Asked) -> Json:
         content = (self.headers["Content-Type"] or "").partition(";")[0]
+        if content == MEDIA_TYPE and asked.kind.kind == "Secret":
+            each = read_secret(self._body)
+            self._check(asked, each)
+            return each
         if content not in ("", "application/json", "application/yaml"):  # none is taken for JSON
             raise ApiError(415, "UnsupportedMediaType", f"a body of {content!r}")
         each = yaml.safe_load(self._body)

@@ -1,5 +1,6 @@
 """The stand-in for Kubernetes answers the official client as a real API server does."""
 
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,7 @@ def test_what_is_sent_is_checked(api_server: ApiServer, wrong: dict[str, Any], c
         f"{api_server.url}/api/v1/namespaces/{NAMESPACE}/pods",
         headers={"authorization": f"Bearer {api_server.token}"},
         json=wrong,
+        verify=ssl.create_default_context(cadata=api_server.certificate),
     )
     assert answer.status_code == code
 
@@ -140,7 +142,7 @@ def test_deleting_a_job_deletes_its_pods(api_server: ApiServer, core: client.Cor
 
 
 def test_a_stranger_is_refused(api_server: ApiServer) -> None:
-    stranger = client.Configuration(host=api_server.url)
+    stranger = client.Configuration(host=api_server.url, ca_cert_data=api_server.certificate)
     with pytest.raises(ApiException) as refused:
         client.CoreV1Api(client.ApiClient(stranger)).list_namespaced_pod(NAMESPACE)
     assert refused.value.status == 401
