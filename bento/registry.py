@@ -18,6 +18,7 @@ __all__ = [
     "RegistryError",
     "Resolved",
     "UnknownVersionError",
+    "find_version",
     "open_registry",
     "resolve",
 ]
@@ -73,6 +74,17 @@ def resolve(model: str, registry_uri: str, cache: Path) -> Resolved:
                 "expected a directory or a models:/ reference, not a URL"
             )
         return Resolved(Path(model), None)
+    version = find_version(model, registry_uri)
+    return Resolved(open_registry(registry_uri).download(version, cache), version.version)
+
+
+def find_version(model: str, registry_uri: str) -> ModelVersion:
+    """Return what the registry knows of the version that a `models:/` reference names.
+
+    Raises:
+        UnknownVersionError: The reference names nothing.
+        RegistryError: The reference is malformed, or the registry does not answer.
+    """
     match = _REFERENCE.fullmatch(model)
     if match is None:
         raise RegistryError(f"VALENCE_MODEL={model}: expected models:/NAME@ALIAS or models:/NAME/VERSION")
@@ -80,7 +92,7 @@ def resolve(model: str, registry_uri: str, cache: Path) -> Resolved:
     number = match["version"] or registry.aliased(match["name"], match["alias"])
     version = registry.version(match["name"], number) if number else None
     if version is not None:
-        return Resolved(registry.download(version, cache), version.version)
+        return version
     known = ", ".join(
         f"{version.version}{''.join(f' @{alias}' for alias in version.aliases)}"
         for version in registry.versions(match["name"])

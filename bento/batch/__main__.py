@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from bento.batch.measure import write_measures
 from bento.batch.score import InputError, Report, score_file
 from bento.cpus import usable_cpus
 from bento.package import MODEL_NAME, Package, PackageError, read_package
@@ -37,7 +39,7 @@ def main() -> int:
         package = read_package(
             resolve(reference, settings.registry, settings.cache_dir).path, settings.model_digest
         )
-        report = _score(arguments.source, arguments.target, package, console)
+        report = _score(arguments.source, arguments.target, package, console, arguments.measure)
     except (InputError, PackageError, RegistryError, SettingsError, OSError) as error:
         console.print(f"bento.batch: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
@@ -71,10 +73,13 @@ def _parse() -> argparse.Namespace:
         help="a package directory, models:/NAME@ALIAS or models:/NAME/VERSION "
         f"(default: VALENCE_MODEL, else models:/{MODEL_NAME}@production)",
     )
+    parser.add_argument(
+        "--measure", type=Path, metavar="FILE", help="JSON to write: time, CPU time and memory that it took"
+    )
     return parser.parse_args()
 
 
-def _score(source: Path, target: Path, package: Package, console: Console) -> Report:
+def _score(source: Path, target: Path, package: Package, console: Console, measures: Path | None) -> Report:
     scorer = Scorer(package)
     scorer.check()
     columns = (
@@ -87,13 +92,18 @@ def _score(source: Path, target: Path, package: Package, console: Console) -> Re
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(source.name, total=source.stat().st_size, rows=0)
-        return score_file(
+        started, cpu_before = time.perf_counter(), time.process_time()
+        report = score_file(
             source,
             target,
             scorer,
             workers=usable_cpus(),
             on_progress=lambda read, rows: progress.update(task, completed=read, rows=rows),
         )
+        wall_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu_before
+    if measures is not None:
+        write_measures(measures, source, scorer, rows=report.rows, wall_s=wall_s, cpu_s=cpu_s)
+    return report
 
 
 if __name__ == "__main__":
