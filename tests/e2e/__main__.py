@@ -31,7 +31,7 @@ def main() -> int:
     """Run the cases; see `--help` for the exit codes."""
     options = parse(list(CASES))
     try:
-        api = config.new_client_from_config(context=options.context or None)  # type: ignore[no-untyped-call]
+        api = config.new_client_from_config(context=options.context or None)
     except ConfigException as error:
         return _stop(f"no cluster: {error}. KUBECONFIG names a file, --context one of its contexts")
     cluster = Cluster(api, f"valence-e2e-{uuid.uuid4().hex[:6]}")
@@ -77,7 +77,8 @@ def _run(options: Options, api: client.ApiClient, cluster: Cluster) -> int:
             about["requests go to"] = route.told
             _say(f"ready after {now() - began:.0f} s; requests go to {route.told}")
             load = stack.enter_context(Load(route.pick, route.way))
-            scene = Scene(cluster, helm, load, first, other, base, lambda line: _say(f"   {line}"))
+            say = lambda line: _say(f"   {line}")  # noqa: E731
+            scene = Scene(cluster, helm, route, load, first, other, base, options.reports, say)
             outcomes.extend(_try(name, scene) for name in options.cases)
     finally:
         if outcomes:

@@ -86,6 +86,12 @@ class Cluster:
         selector = f"app.kubernetes.io/name=valence,app.kubernetes.io/instance={RELEASE}"
         return items(self._core.list_namespaced_pod(self.namespace, label_selector=selector, **_RAW))
 
+    def deployed(self) -> str:
+        """Return the model that the Deployment asks for: `name/version@digest`."""
+        found = read(self._apps.read_namespaced_deployment(RELEASE, self.namespace, **_RAW))
+        pinned: str = found["spec"]["template"]["metadata"]["annotations"]["valence/model"]
+        return pinned
+
     def models(self) -> set[str]:
         """Return what the pods serve that do not leave: `name/version@digest` each."""
         staying = [pod["metadata"] for pod in self.pods() if "deletionTimestamp" not in pod["metadata"]]
@@ -186,6 +192,14 @@ class Cluster:
         if phase == "Failed":
             raise ClusterError(f"{image} cannot be looked into: {log.strip() or _why(pod)}")
         return log
+
+    def ask_pod(self, pod: str, port: int, path: str) -> str:
+        """Return what a pod's server answers to a GET through the API server."""
+        name = f"{pod}:{port}"
+        answer: Any = self._core.connect_get_namespaced_pod_proxy_with_path(
+            name, self.namespace, path, **_RAW
+        )
+        return bytes(answer.data).decode()
 
     def log(self, pod: str, *, previous: bool = False) -> str:
         """Return the last lines that a pod wrote; nothing where there are none yet."""

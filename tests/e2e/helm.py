@@ -34,6 +34,7 @@ class Helm:
     def __init__(self, folder: Path, namespace: str, files: list[Path], context: str = "") -> None:
         self.program = find()
         self.version = self._run("version", "--template", "{{.Version}}").strip()
+        self.context = context
         self._folder = folder
         self._files = files
         self._target = ["--namespace", namespace, *(["--kube-context", context] if context else [])]

@@ -221,6 +221,7 @@ class Miniature:
             self._processes[key] = subprocess.Popen(
                 command, cwd=_ROOT, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT
             )
+        self.api.pods[key] = f"http://{address}:3000"
         self._store.change(POD, *key, lambda each: _on(each, node))
         self._set_status(pod, {"phase": "Pending", "podIP": address})
 
@@ -249,7 +250,7 @@ class Miniature:
             for pod in self._store.all(POD, meta["namespace"])
             if selector <= pod["metadata"].get("labels", {}).items() and "podIP" in pod.get("status", {})
         ]
-        made = {
+        made: Json = {
             "apiVersion": "discovery.k8s.io/v1",
             "kind": "EndpointSlice",
             "metadata": {

@@ -72,7 +72,8 @@ class _Handler(Handler):
         (budget,) = store.all(BUDGET, namespace)
         (deployment,) = store.all(DEPLOYMENT, namespace)
         healthy = sum(is_ready(pod) for pod in store.all(POD, namespace) if not is_leaving(pod))
-        return healthy - 1 < deployment["spec"]["replicas"] - int(budget["spec"]["maxUnavailable"])
+        least: int = deployment["spec"]["replicas"] - budget["spec"]["maxUnavailable"]
+        return healthy - 1 < least
 
 
 def leave(pod: Json) -> Json:

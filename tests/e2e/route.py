@@ -1,6 +1,5 @@
 """How requests get from here to the pods: the first way that works."""
 
-import base64
 import http.client
 import socket
 import ssl
@@ -126,11 +125,8 @@ def _by_proxy(api: client.ApiClient, namespace: str, pick: Pick) -> Route:
             tls.verify_mode = ssl.CERT_NONE
 
     def headers() -> str:
-        token = configuration.get_api_key_with_prefix("authorization")  # renewed where it ends in minutes
-        if not token and configuration.username:
-            both = f"{configuration.username}:{configuration.password}"
-            token = f"Basic {base64.b64encode(both.encode()).decode()}"
-        return f"Authorization: {token}\r\n" if token else ""
+        credentials = configuration.auth_settings().values()  # renewed where a token ends in minutes
+        return "".join(f"{each['key']}: {each['value']}\r\n" for each in credentials)
 
     way = Way(
         tls=tls,

@@ -5,12 +5,14 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.cluster import Cluster, ClusterError, node_addresses
 from tests.e2e.helm import Helm, Values
 from tests.e2e.load import Load
 from tests.e2e.options import REPLICAS, image_values
+from tests.e2e.route import Route
 
 READY_WITHIN_S = 180
 SETTLED_WITHIN_S = 180  # a drain of three pods, one after the other, and what a busy cluster adds
@@ -58,15 +60,18 @@ class Scene:
     """See the module.
 
     Attributes:
+        folder: Where files may be left.
         current: What was last put in place.
     """
 
     cluster: Cluster
     helm: Helm
+    route: Route
     load: Load
     first: Model
     other: Model
     base: Values
+    folder: Path
     say: Callable[[str], None]
     current: Model = field(init=False)
 
