@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -54,8 +54,6 @@ def watched_release(scene: Scene, model: Model) -> None:
                 took_s = now() - began
             code = told.wait()
     lines = told.lines()
-    for line in lines[-12:]:
-        scene.say(f"  release: {line}")
     scene.say(
         f"spoilt by {sum(spoilt.values())} batches, answered {dict(spoilt)}; undone from {took_s:.0f} s on"
     )
@@ -68,8 +66,9 @@ def watched_release(scene: Scene, model: Model) -> None:
 class _Told:
     """The process that releases, and what it has said."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], say: Callable[[str], None]) -> None:
         self._process = process
+        self._say = say
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -78,6 +77,7 @@ class _Told:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._lines.append(line.rstrip())
+            self._say(f"  release: {line.rstrip()}")
 
     def lines(self) -> list[str]:
         return list(self._lines)
@@ -105,7 +105,7 @@ def _releasing(scene: Scene, model: Model, options: list[str]) -> Iterator[_Told
         text=True,
     )
     try:
-        yield _Told(process)
+        yield _Told(process, scene.say)
     finally:
         process.terminate()
         process.wait()
