@@ -1,6 +1,8 @@
 """`python -m k8s.release`."""
 
-from k8s.release.cli import app
+import sys
+
+from k8s.release.cli import main
 
 if __name__ == "__main__":
-    app(prog_name="python -m k8s.release")
+    main(sys.argv[1:])

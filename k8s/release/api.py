@@ -4,6 +4,7 @@ Objects stay as the server sent them, so that a newer server's fields are no err
 """
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -42,9 +43,11 @@ class Api:
             ReleaseError: There is none.
         """
         try:
-            self._client = config.new_client_from_config(context=context)
-            _, active = config.list_kube_config_contexts()
-            default = active["context"].get("namespace", "default")
+            file = os.environ.get("KUBECONFIG")
+            self._client = config.new_client_from_config(file, context)
+            contexts, active = config.list_kube_config_contexts(file)
+            chosen = next((each for each in contexts if each["name"] == context), active)
+            default = chosen["context"].get("namespace", "default")
         except ConfigException as error:
             self._client, default = _inside(error)
         self.namespace = namespace or default
@@ -131,9 +134,8 @@ class Api:
         stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json, */*"}
-        token = self._configuration.get_api_key_with_prefix("authorization")
-        if token or self._configuration.username:
-            headers["Authorization"] = token or self._configuration.get_basic_auth_token()
+        for credential in self._configuration.auth_settings().values():
+            headers[credential["key"]] = credential["value"]
         if body is not None:
             headers["Content-Type"] = _MERGE if method == "PATCH" else "application/json"
         answer = self._pool.request(

@@ -6,46 +6,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
-import yaml
-from typer.core import TyperGroup
 
 from k8s.release.api import Api
+from k8s.release.choosing import choose_model, reference
 from k8s.release.deployment import look
 from k8s.release.duration import parse_duration
 from k8s.release.helm import Helm
 from k8s.release.history import tell_history
-from k8s.release.model import DIGEST, from_values
 from k8s.release.outcome import Exit, ReleaseError
 from k8s.release.plan import make_plan
 from k8s.release.prometheus import Prometheus
 from k8s.release.record import whoever_runs_this
-from k8s.release.registry import Found, find, keep_note
+from k8s.release.registry import find, keep_note
 from k8s.release.releasing import Release, Wish
 from k8s.release.status import tell_status
 from k8s.release.watching import Patience
 
 _NAME = "valence-sentiment"
 _EXIT_CODES = (
-    "Exit codes: 0 kept, or went back on request, or all agree; 1 the release was undone by itself; 2 refused, nothing "
-    "was changed; 3 in place but unproven (too little traffic, or Prometheus does not answer); 4 neither forth nor "
-    "back, a person is needed (the same command goes on); 5 status: they disagree; 130 interrupted (likewise)."
+    "Exit codes: 0 kept, or went back on request, or all agree; 1 the release was undone by itself; "
+    "2 refused, nothing was changed; 3 in place but unproven (too little traffic, or Prometheus does not "
+    "answer); 4 neither forth nor back, a person is needed (the same command goes on); 5 status: they "
+    "disagree; 130 interrupted (likewise)."
 )
 
 
-class _Commands(TyperGroup):
-    """What is no command is a version: `python -m k8s.release 12`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the command before a version or its options."""
-        if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
-            args = ["to", *args]
-        return super().parse_args(ctx, args)
-
-
 app = typer.Typer(
-    cls=_Commands,
     help="Roll a model out, watch it, and keep it or take it back: python -m k8s.release VERSION --bake 10m "
     "--prometheus URL. `to` may be left out.",
     epilog=_EXIT_CODES,
@@ -118,7 +105,7 @@ def release(
         if bake_s and prometheus is None:
             raise ReleaseError("watching needs --prometheus URL; to release unwatched: --bake 0")
         api, helm = _connect(release, namespace, context)
-        found = _find_model(version, values, registry, helm)
+        found = choose_model(version, values, registry, helm)
         wish = Wish(
             model=found.model,
             package=found.package,
@@ -214,9 +201,9 @@ def _plan(
         live_reference = helm.model().reference
         replicas = look(api, helm.release).wanted
     else:
-        live_reference = _reference(_NAME, against)
+        live_reference = reference(_NAME, against)
     live = find(live_reference, registry, download=True)
-    candidate = find(_reference(live.model.name, version), registry, download=True)
+    candidate = find(reference(live.model.name, version), registry, download=True)
     folder, plan = make_plan(live, candidate, sample, replicas, _say)
     print((folder / "note.md").read_text())
     _say(f"{folder}: note.md, plan.json, flips.csv")
@@ -231,33 +218,6 @@ def _plan(
         _say(str(error))
     _say(f"release it: python -m k8s.release {candidate.model.version} --bake 10m --prometheus URL")
     return Exit.DONE
-
-
-def _find_model(version: str, values: Path | None, registry: str | None, helm: Helm) -> Found:
-    """Ask the registry, or take what `make image` wrote down where that names the version."""
-    deployed = helm.values()
-    file = yaml.safe_load(values.read_text()) if values else {}
-    written = from_values({"model": deployed["model"] | file["model"]}) if "model" in file else None
-    source = file.get("model", {}).get("source", deployed["model"]["source"])
-    if written is not None and registry is None:
-        if written.version != version or not DIGEST.fullmatch(written.digest):
-            raise ReleaseError(f"{values} is about version {written.version}, not {version}")
-        return Found(written, (), None)
-    found = find(_reference(deployed["model"]["name"], version), registry, download=True)
-    if source == "image" and written is None and found.model != from_values(deployed):
-        raise ReleaseError(
-            f"pods take their model from the image: make image MODEL={found.model.reference}, push the image, and "
-            f"add --values .valence/image/values.yaml; or let them fetch it (model.source=registry)"
-        )
-    if written is not None and (written.version, written.digest) != (found.model.version, found.model.digest):
-        raise ReleaseError(
-            f"{values} is about {written}, and the registry says that {version} is {found.model}"
-        )
-    return found
-
-
-def _reference(name: str, version: str) -> str:
-    return f"models:/{name}/{version}" if version.isdigit() else f"models:/{name}@{version}"
 
 
 def _connect(release: str, namespace: str | None, context: str | None) -> tuple[Api, Helm]:
@@ -279,3 +239,13 @@ def _finish(act: Callable[[], Exit]) -> None:
         _say("k8s.release: interrupted; the same command goes on, and `python -m k8s.release undo` goes back")
         code = Exit.INTERRUPTED
     raise typer.Exit(code)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command line; what is no command is a version, as in `python -m k8s.release 12`."""
+    names = {
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    }
+    if arguments and arguments[0] not in {*names, "--help"}:
+        arguments = ["to", *arguments]
+    app(arguments, prog_name="python -m k8s.release")

@@ -27,7 +27,7 @@ class Objective:
 
     @property
     def enough(self) -> int:
-        """How many requests a judgement needs: so many without a bad one rule out `limit` (95%, rule of three)."""
+        """How many requests a judgement needs: as many without a bad one rule `limit` out (rule of three)."""
         return math.ceil(3 / self.limit)
 
 
@@ -88,8 +88,8 @@ def count_before(
 def count_new(prometheus: Prometheus, namespace: str, pods: str, *, window_s: int) -> list[Count]:
     """Count what pods did since they started.
 
-    Their counters began at 0, so the counters' values are the counts; `increase` would miss whatever a counter has
-    when it is seen for the first time, which for errors may be all.
+    Their counters began at 0, so the counters' values are the counts; `increase` would miss whatever a
+    counter has when it is seen for the first time, which for errors may be all.
 
     Args:
         prometheus: Where.
@@ -103,9 +103,9 @@ def count_new(prometheus: Prometheus, namespace: str, pods: str, *, window_s: in
 def judge(new: list[Count], before: list[Count], *, looks: int) -> list[Judgement]:
     """Say of each objective whether it is kept.
 
-    Violated is what is above the limit (binomial test) and worse than before (Fisher's exact test), both beyond luck.
-    The tests are exact and share `ERROR_RATE` evenly among all looks and objectives (Bonferroni), so that looking
-    often undoes nothing by itself.
+    Violated is what is above the limit (binomial test) and worse than before (Fisher's exact test), both
+    beyond luck. The tests are exact and share `ERROR_RATE` evenly among all looks and objectives
+    (Bonferroni), so that looking often undoes nothing by itself.
 
     Args:
         new: Of the new pods, one for each of `OBJECTIVES`.

@@ -18,7 +18,7 @@ def binomial_tail(bad: int, total: int, ratio: float) -> float:
 
 
 def fisher_tail(bad: int, total: int, bad_before: int, total_before: int) -> float:
-    """Return how likely `bad` or more of `total` are where both groups have one ratio (Fisher's exact test)."""
+    """Return how likely `bad` or more of `total` are, were there no difference (Fisher's exact test)."""
     both, everything = bad + bad_before, total + total_before
     if bad <= 0 or everything == 0:
         return 1.0

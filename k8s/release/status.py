@@ -62,13 +62,14 @@ def _disagreements(
     if wanted != deployed:
         keep = f", or keep it: `python -m k8s.release {wanted.version}`" if wanted else ""
         found.append(
-            f"the Deployment has {wanted}, and Helm has {deployed} (as after `kubectl rollout undo`): bring Helm's "
-            f"back: `helm rollback {helm.release} {helm.history()[-1].number} -n {namespace}`{keep}"
+            f"the Deployment has {wanted}, and Helm has {deployed} (as after `kubectl rollout undo`): bring "
+            f"Helm's back: `helm rollback {helm.release} {helm.history()[-1].number} -n {namespace}`{keep}"
         )
     if intended is not None and intended != deployed:
         found.append(
-            f"the registry's production is {intended}, and Helm has {deployed}: release it: `python -m k8s.release "
-            f"production`, or move the alias: `python -m training.promote --to {deployed.version}`"
+            f"the registry's production is {intended}, and Helm has {deployed}: release it: `python -m "
+            f"k8s.release production`, or move the alias: `python -m training.promote --to "
+            f"{deployed.version}`"
         )
     others = [
         name

@@ -24,10 +24,14 @@ class RolloutError(ReleaseError):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait, in seconds: for all of it, and for what time alone does not mend."""
+    """How long to wait for a rollout, in seconds."""
 
     rollout_s: float
-    trouble_s: float = 60
+
+    @property
+    def trouble_s(self) -> float:
+        """How long to wait where a pod has a trouble that time alone does not mend."""
+        return self.rollout_s / 10
 
 
 def await_rollout(api: Api, release: str, patience: Patience, say: Say) -> Rollout:

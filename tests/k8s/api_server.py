@@ -94,6 +94,7 @@ class ApiServer(ThreadingHTTPServer):
         """
         with self.store.changed:
             self.calls.append(call)
+            self.store.changed.notify_all()
             fault = next(
                 (each for each in self._faults if (each.verb, each.resource) == (call.verb, call.resource)),
                 None,

@@ -1,18 +1,35 @@
-"""A Kubernetes API server for each test that asks for one."""
+"""A Kubernetes API server for each test that asks for one, and a cluster with Valence on it."""
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
+from k8s.release.cli import main
+from scripts import tools
 from tests.k8s.api_server import ApiServer, running
+from tests.k8s.cluster import Cluster, working
+from tests.k8s.kinds import DEPLOYMENT, POD, Json
+from tests.k8s.prometheus import missing, prometheus
+
+CHART = Path(__file__).resolve().parents[2] / "helm" / "valence"
+NAMESPACE = "sentiment"
+
+
+def digest(version: str) -> str:
+    """The digest that a version has in these tests."""
+    return f"sha256:{version:0>64}"
 
 
 @pytest.fixture
 def api_server() -> Iterator[ApiServer]:
     """A stand-in for a cluster, empty but for the namespace `sentiment`."""
     with running() as server:
-        server.store.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "sentiment"}})
+        server.store.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         yield server
 
 
@@ -22,3 +39,117 @@ def kubeconfig(api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.Monkey
     path = api_server.write_kubeconfig(tmp_path / "kubeconfig")
     monkeypatch.setenv("KUBECONFIG", str(path))
     return path
+
+
+@pytest.fixture
+def helm_major() -> str:
+    """Which helm; a test that wants both overrides this by a parameter."""
+    return "4"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended."""
+
+    code: int
+    said: str
+
+
+@dataclass
+class Valence:
+    """Valence on a cluster: version 1, three pods, and the commands on it."""
+
+    server: ApiServer
+    cluster: Cluster
+    helm_program: Path
+    home: Path
+    capture: pytest.CaptureFixture[str]
+
+    def release(self, *arguments: str) -> Answer:
+        """Run `python -m k8s.release` with these arguments."""
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        out, err = self.capture.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Answer(ended.value.code, out + err)
+
+    def values(self, version: str) -> str:
+        """Write what `make image` would for a version; the file."""
+        path = self.home / f"values-{version}.yaml"
+        model = {"name": "valence-sentiment", "version": version, "digest": digest(version)}
+        path.write_text(yaml.safe_dump({"image": {"tag": f"{version}-12345678"}, "model": model}))
+        return str(path)
+
+    def helm(self, *arguments: str) -> str:
+        done = subprocess.run([self.helm_program, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @property
+    def deployment(self) -> Json:
+        return self.server.store.find(DEPLOYMENT, NAMESPACE, "valence")
+
+    @property
+    def serving(self) -> set[str]:
+        """The versions that pods serve."""
+        pods = self.server.store.all(POD, NAMESPACE)
+        return {self.cluster.pods.models[pod["metadata"]["name"]]["version"] for pod in pods}
+
+    def await_pods(self, count: int) -> None:
+        with self.server.store.changed:
+            done = self.server.store.changed.wait_for(
+                lambda: self.deployment.get("status", {}).get("availableReplicas") == count, 30
+            )
+        assert done
+
+
+@pytest.fixture
+def valence(
+    api_server: ApiServer,
+    kubeconfig: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    helm_major: str,
+) -> Iterator[Valence]:
+    """Version 1 on three pods of a cluster, installed by a real helm, and no registry."""
+    try:
+        program = tools.helm(helm_major)
+    except tools.ToolError as error:
+        pytest.skip(f"helm is missing: {error}")
+    for name in ("HOME", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("HELM", str(program))
+    monkeypatch.delenv("VALENCE_REGISTRY", raising=False)
+    with working(api_server) as cluster:
+        valence = Valence(api_server, cluster, program, tmp_path, capsys)
+        valence.helm("install", "valence", str(CHART), "--values", valence.values("1"))
+        valence.await_pods(3)
+        api_server.calls.clear()
+        yield valence
+
+
+Watch = Callable[[dict[str, int]], AbstractContextManager[str]]
+
+
+@pytest.fixture
+def watched(valence: Valence, tmp_path: Path) -> Watch:
+    """Return what starts a Prometheus over the pods, with a past by code (and `slow`) of an hour; its URL."""
+    if (what := missing()) is not None:
+        pytest.skip(what)
+
+    @contextmanager
+    def start(past: dict[str, int]) -> Iterator[str]:
+        of = f'namespace="{NAMESPACE}",pod="valence-old-1",route="/predict"'
+        codes = {code: count for code, count in past.items() if code != "slow"}
+        series = {f'valence_requests_total{{{of},code="{code}"}}': count for code, count in codes.items()}
+        timed = "valence_request_duration_seconds"
+        fast = past.get("200", 0) - past.get("slow", 0)
+        series[f'{timed}_bucket{{{of},code="200",le="0.3"}}'] = fast
+        series[f'{timed}_count{{{of},code="200"}}'] = past.get("200", 0)
+        home = tmp_path / "prometheus"
+        home.mkdir()
+        with prometheus(home, valence.cluster.pods.url.removeprefix("http://"), series) as url:
+            yield url
+
+    return start

@@ -54,6 +54,7 @@ class Call:
     resource: str  # with its subresource: pods/log
     namespace: str
     name: str
+    agent: str = ""  # who asked, in its own words
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ class Handler(BaseHTTPRequestHandler):
             verb = {"GET": "get", "POST": "create"}[self.command]
         resource = asked.kind.plural + (f"/{asked.sub}" if asked.sub else "")
         name = asked.name.partition(":")[0]
-        self.server.admit(Call(verb, asked.kind.group, resource, asked.namespace or "", name))
+        agent = self.headers["User-Agent"] or ""
+        self.server.admit(Call(verb, asked.kind.group, resource, asked.namespace or "", name, agent))
         if asked.sub == "proxy":
             return self._proxy(asked)
         if asked.sub == "log":

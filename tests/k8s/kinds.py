@@ -21,17 +21,20 @@ class Kind:
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
+POD = Kind("", "v1", "Pod", "pods")
+DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
+REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets")
 KINDS = (
+    POD,
+    DEPLOYMENT,
+    REPLICA_SET,
     Kind("", "v1", "Namespace", "namespaces", namespaced=False),
     Kind("", "v1", "Node", "nodes", namespaced=False),
-    Kind("", "v1", "Pod", "pods"),
     Kind("", "v1", "Secret", "secrets"),
     Kind("", "v1", "ConfigMap", "configmaps"),
     Kind("", "v1", "Service", "services"),
     Kind("", "v1", "ServiceAccount", "serviceaccounts"),
     Kind("", "v1", "Event", "events"),
-    Kind("apps", "v1", "Deployment", "deployments"),
-    Kind("apps", "v1", "ReplicaSet", "replicasets"),
     Kind("batch", "v1", "Job", "jobs"),
     Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
     Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),

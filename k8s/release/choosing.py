@@ -1,0 +1,48 @@
+"""Which model is meant, and whether it can be deployed the way the cluster takes its models."""
+
+from pathlib import Path
+
+import yaml
+
+from k8s.release.helm import Helm
+from k8s.release.model import DIGEST, from_values
+from k8s.release.outcome import ReleaseError
+from k8s.release.registry import Found, find
+
+
+def choose_model(version: str, values: Path | None, registry: str | None, helm: Helm) -> Found:
+    """Resolve a version or an alias to a package, to be released.
+
+    Args:
+        version: Of the deployed model's name.
+        values: As `make image` writes them; needed where images bring their model.
+        registry: As for `find`; None where there is none, and `values` says it all.
+        helm: What is deployed.
+
+    Raises:
+        ReleaseError: It is unknown, or not what `values` says, or pods would not get it.
+    """
+    deployed = helm.values()
+    file = yaml.safe_load(values.read_text()) if values else {}
+    written = from_values({"model": deployed["model"] | file["model"]}) if "model" in file else None
+    source = file.get("model", {}).get("source", deployed["model"]["source"])
+    if written is not None and registry is None:
+        if written.version != version or not DIGEST.fullmatch(written.digest):
+            raise ReleaseError(f"{values} is about version {written.version}, not {version}")
+        return Found(written, (), None)
+    found = find(reference(deployed["model"]["name"], version), registry, download=True)
+    if source == "image" and written is None and found.model != from_values(deployed):
+        raise ReleaseError(
+            f"pods take their model from the image: make image MODEL={found.model.reference}, push the "
+            "image, and add --values .valence/image/values.yaml; or let them fetch it (model.source=registry)"
+        )
+    if written is not None and (written.version, written.digest) != (found.model.version, found.model.digest):
+        raise ReleaseError(
+            f"{values} is about {written}, and the registry says that {version} is {found.model}"
+        )
+    return found
+
+
+def reference(name: str, version: str) -> str:
+    """Return what the registry calls a version or an alias of a model."""
+    return f"models:/{name}/{version}" if version.isdigit() else f"models:/{name}@{version}"
