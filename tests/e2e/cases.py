@@ -6,8 +6,8 @@ Each begins with three ready pods of `scene.current` and has to leave them so.
 import time
 from collections.abc import Callable
 
-from tests.e2e.cluster import takes_pods
 from tests.e2e.helm import HelmError, Values
+from tests.e2e.objects import takes_pods
 from tests.e2e.options import REPLICAS
 from tests.e2e.scene import SETTLED_WITHIN_S, CaseError, Model, Scene, SkippedError, now
 from tests.e2e.watched import watched_release

@@ -1,10 +1,5 @@
-"""What the suite does to a cluster, and what it looks at, through the Kubernetes API alone.
+"""What the suite does to a cluster, and what it looks at, through the Kubernetes API alone."""
 
-Answers are read as plain JSON: a cluster may be newer than the client library, which drops or refuses fields
-that it does not know.
-"""
-
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +9,15 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from tests.e2e.balancer import Address
+from tests.e2e.objects import Object, items, one_shot_pod, read, ready_in, why_not_ready
 
 RELEASE = "valence"
 NAMESPACES = {"app.kubernetes.io/managed-by": "valence-e2e"}
 _SECURITY = {"pod-security.kubernetes.io/enforce": "restricted"}
 _TEMPLATE_HASH = "pod-template-hash"
 _REVISION = "deployment.kubernetes.io/revision"
-_NODE_ADDRESSES = ("InternalIP", "ExternalIP")
 _RAW: dict[str, Any] = {"_preload_content": False, "_request_timeout": (5, 30)}
 _POLL_S = 0.5
-
-Object = dict[str, Any]
 
 
 class ClusterError(Exception):
@@ -178,19 +171,19 @@ class Cluster:
         Raises:
             ClusterError: It fails, or does not end in time.
         """
-        self._core.create_namespaced_pod(self.namespace, _pod(name, image, code), **_RAW)
+        self._core.create_namespaced_pod(self.namespace, one_shot_pod(name, image, code), **_RAW)
         deadline = time.monotonic() + within_s
         phase = ""
         pod: Object = {}
         while phase not in ("Succeeded", "Failed"):
             if time.monotonic() > deadline:
-                raise ClusterError(f"{image} does not run within {within_s:.0f} s: {_why(pod)}")
+                raise ClusterError(f"{image} does not run within {within_s:.0f} s: {why_not_ready(pod)}")
             time.sleep(_POLL_S)
             pod = read(self._core.read_namespaced_pod(name, self.namespace, **_RAW))
             phase = pod.get("status", {}).get("phase", "")
         log = self.log(name)
         if phase == "Failed":
-            raise ClusterError(f"{image} cannot be looked into: {log.strip() or _why(pod)}")
+            raise ClusterError(f"{image} cannot be looked into: {log.strip() or why_not_ready(pod)}")
         return log
 
     def ask_pod(self, pod: str, port: int, path: str) -> str:
@@ -218,9 +211,8 @@ class Cluster:
             metadata, spec = pod["metadata"], pod["spec"]
             leaving = ", leaving" if "deletionTimestamp" in metadata else ""
             model = metadata.get("annotations", {}).get("valence/model", "")[:60]
-            lines.append(
-                f"  {metadata['name']} on {spec.get('nodeName', 'no node')}: {_why(pod)}{leaving}; {model}"
-            )
+            where = spec.get("nodeName", "no node")
+            lines.append(f"  {metadata['name']} on {where}: {why_not_ready(pod)}{leaving}; {model}")
         return "\n".join(lines) or "  there are no pods"
 
     def _lacking(self, replicas: int) -> str | None:
@@ -233,87 +225,3 @@ class Cluster:
             return f"of {replicas} pods there are {counts}"
         pods = len(self.pods())
         return f"{pods - replicas} pods have still to leave" if pods != replicas else None
-
-
-def node_addresses(node: Object) -> list[str]:
-    """Return the addresses that a node may be reached at."""
-    listed = node.get("status", {}).get("addresses", [])
-    return [each["address"] for kind in _NODE_ADDRESSES for each in listed if each["type"] == kind]
-
-
-def takes_pods(node: Object) -> bool:
-    """Say whether pods without tolerations may be put on a node."""
-    spec = node.get("spec", {})
-    taints = [taint for taint in spec.get("taints") or [] if taint["effect"] != "PreferNoSchedule"]
-    conditions = {each["type"]: each["status"] for each in node.get("status", {}).get("conditions", [])}
-    return not spec.get("unschedulable") and not taints and conditions.get("Ready") == "True"
-
-
-def ready_in(piece: Object) -> Iterator[Address]:
-    """Yield what an EndpointSlice calls ready."""
-    ports = [each["port"] for each in piece.get("ports") or [] if each.get("port")]
-    for endpoint in piece.get("endpoints") or []:
-        if (endpoint.get("conditions") or {}).get("ready") is False or not ports:
-            continue
-        pod = (endpoint.get("targetRef") or {}).get("name", "")
-        yield Address(endpoint["addresses"][0], ports[0], pod)
-
-
-def _why(pod: Object) -> str:
-    status = pod.get("status", {})
-    waiting = [
-        f"{state['reason']}: {state.get('message', '')}".rstrip(": ")
-        for container in status.get("containerStatuses") or []
-        for state in [container.get("state", {}).get("waiting") or {}]
-        if "reason" in state
-    ]
-    unmet = [
-        f"{each['type']} is false: {each.get('message', '')}"
-        for each in status.get("conditions") or []
-        if each["status"] == "False" and each.get("message")
-    ]
-    if not waiting and not unmet and status.get("phase") == "Running":
-        return "ready"
-    return "; ".join(waiting or unmet[:1]) or status.get("phase", "unknown")
-
-
-def _pod(name: str, image: str, code: str) -> Any:  # noqa: ANN401 - the client takes JSON too
-    security = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "readOnlyRootFilesystem": True,
-    }
-    container = {
-        "name": "run",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-c", code],
-        "securityContext": security,
-        "resources": {each: {"cpu": "200m", "memory": "128Mi"} for each in ("requests", "limits")},
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 10001,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [container],
-        },
-    }
-
-
-def read(answer: Any) -> Object:  # noqa: ANN401 - urllib3's
-    """Return the JSON that the API answered."""
-    found: Object = json.loads(answer.data)
-    return found
-
-
-def items(answer: Any) -> list[Object]:  # noqa: ANN401
-    """Return the objects of a list that the API answered."""
-    return list(read(answer).get("items") or [])

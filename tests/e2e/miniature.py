@@ -5,8 +5,6 @@ chart gives it; it is told to stop by SIGTERM, as the kubelet does. What is simu
 the rules that Kubernetes has for Deployments, EndpointSlices and disruption budgets.
 """
 
-import hashlib
-import json
 import os
 import random
 import signal
@@ -19,17 +17,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.miniature_api import DEPLOYMENT, POD, MiniatureApi, is_leaving, is_ready, leave
+from tests.e2e.miniature_api import DEPLOYMENT, POD, MiniatureApi, is_leaving, is_ready
+from tests.e2e.miniature_rollout import roll, set_status
 from tests.k8s.kinds import Json, kind_of
 from tests.k8s.store import ApiError
 
 _ROOT = Path(__file__).resolve().parents[2]
 _TURN_S = 0.1
-_HASH, _REVISION = "pod-template-hash", "deployment.kubernetes.io/revision"
 _NAMESPACE = kind_of({"apiVersion": "v1", "kind": "Namespace"})
 _NODE = kind_of({"apiVersion": "v1", "kind": "Node"})
 _SERVICE = kind_of({"apiVersion": "v1", "kind": "Service"})
-_REPLICA_SET = kind_of({"apiVersion": "apps/v1", "kind": "ReplicaSet"})
 _SLICE = kind_of({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice"})
 _LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -71,7 +68,7 @@ class Miniature:
             namespaces = {each["metadata"]["name"] for each in self._store.all(_NAMESPACE)}
             for deployment in self._store.all(DEPLOYMENT):
                 if deployment["metadata"]["namespace"] in namespaces:
-                    self._roll(deployment)
+                    roll(self._store, deployment)
             for pod in self._store.all(POD):
                 if pod["metadata"]["namespace"] in namespaces:
                     self._look_after(pod)
@@ -82,92 +79,6 @@ class Miniature:
                     del self._processes[key]
             for service in self._store.all(_SERVICE):
                 self._publish(service)
-
-    # Deployments: one pod more than wanted while they change, none less.
-
-    def _roll(self, deployment: Json) -> None:
-        spec, namespace = deployment["spec"], deployment["metadata"]["namespace"]
-        wanted, template = spec["replicas"], spec["template"]
-        digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10]
-        self._keep_revision(deployment, digest)
-        selector = spec["selector"]["matchLabels"].items()
-        pods = [
-            pod for pod in self._store.all(POD, namespace) if selector <= pod["metadata"]["labels"].items()
-        ]
-        staying = [pod for pod in pods if not is_leaving(pod)]
-        new = [pod for pod in staying if pod["metadata"]["labels"][_HASH] == digest]
-        old = [pod for pod in staying if pod not in new]
-        ready = [pod for pod in staying if is_ready(pod)]
-        if len(new) < wanted and len(staying) < wanted + bool(old):
-            self._add_pod(deployment, digest)
-        elif len(new) > wanted:
-            self._tell_to_leave(new[-1])
-        for pod in old:
-            if not is_ready(pod):
-                self._tell_to_leave(pod)
-        if len(ready) > wanted and (leaving := [pod for pod in old if is_ready(pod)]):
-            self._tell_to_leave(leaving[0])
-        ready_new = sum(is_ready(pod) for pod in new)
-        done = not old and ready_new == len(new) == wanted
-        status = {
-            "observedGeneration": deployment["metadata"]["generation"],
-            "replicas": len(staying),
-            "updatedReplicas": len(new),
-            "readyReplicas": len(ready),
-            "availableReplicas": len(ready),
-            "conditions": [
-                {"type": "Available", "status": str(len(ready) >= wanted), "reason": "Miniature"},
-                {
-                    "type": "Progressing",
-                    "status": "True",
-                    "reason": "NewReplicaSetAvailable" if done else "ReplicaSetUpdated",
-                },
-            ],
-        }
-        self._set_status(deployment, status)
-
-    def _keep_revision(self, deployment: Json, digest: str) -> None:
-        """The newest ReplicaSet is that of the template, as `rollout undo` goes by it."""
-        meta = deployment["metadata"]
-        name = f"{meta['name']}-{digest}"
-        sets = {each["metadata"]["name"]: each for each in self._store.all(_REPLICA_SET, meta["namespace"])}
-        revisions = {its: int(each["metadata"]["annotations"][_REVISION]) for its, each in sets.items()}
-        latest = max(revisions.values(), default=0)
-        if name not in sets:
-            template = json.loads(json.dumps(deployment["spec"]["template"]))
-            template["metadata"]["labels"][_HASH] = digest
-            labels = template["metadata"]["labels"]
-            made = {
-                "apiVersion": "apps/v1",
-                "kind": "ReplicaSet",
-                "metadata": {
-                    "name": name,
-                    "namespace": meta["namespace"],
-                    "labels": labels,
-                    "annotations": {_REVISION: str(latest + 1)},
-                },
-                "spec": {"selector": {"matchLabels": labels}, "template": template},
-            }
-            self._store.create(made)
-        elif revisions[name] < latest:
-
-            def renew(each: Json) -> Json:
-                each["metadata"]["annotations"][_REVISION] = str(latest + 1)
-                return each
-
-            self._store.change(_REPLICA_SET, meta["namespace"], name, renew)
-
-    def _add_pod(self, deployment: Json, digest: str) -> None:
-        pod = json.loads(json.dumps(deployment["spec"]["template"]))
-        pod |= {"apiVersion": "v1", "kind": "Pod"}
-        meta = pod["metadata"]
-        meta["labels"][_HASH] = digest
-        meta["name"] = f"{deployment['metadata']['name']}-{digest}-{random.randrange(16**5):05x}"
-        meta["namespace"] = deployment["metadata"]["namespace"]
-        self._store.create(pod)
-
-    def _tell_to_leave(self, pod: Json) -> None:
-        self._store.change(POD, pod["metadata"]["namespace"], pod["metadata"]["name"], leave)
 
     # The kubelet: a process for each pod.
 
@@ -187,7 +98,7 @@ class Miniature:
                 process.send_signal(signal.SIGTERM)
                 self._store.change(POD, *key, _note_told)
             elif not is_leaving(pod):
-                self._set_status(pod, _running(pod, ready=self._answers(pod)))
+                set_status(self._store, pod, _running(pod, ready=self._answers(pod)))
             return
         del self._processes[key]
         log = (self._folder / meta["name"]).read_text()
@@ -195,9 +106,9 @@ class Miniature:
         if is_leaving(pod):
             self._store.remove(POD, *key)
         elif pod["spec"].get("restartPolicy") == "Never":
-            self._set_status(pod, {"phase": "Failed" if code else "Succeeded"})
+            set_status(self._store, pod, {"phase": "Failed" if code else "Succeeded"})
         else:
-            self._set_status(pod, _waiting(pod, "CrashLoopBackOff", f"it ended with {code}"))
+            set_status(self._store, pod, _waiting(pod, "CrashLoopBackOff", f"it ended with {code}"))
 
     def _start(self, pod: Json, key: tuple[str, str]) -> None:
         (container,) = pod["spec"]["containers"]
@@ -205,7 +116,7 @@ class Miniature:
         node = self._least_used_node()
         if package is None or node is None:
             reason = "ErrImagePull" if node else "Unschedulable"
-            self._set_status(pod, _waiting(pod, reason, container["image"]))
+            set_status(self._store, pod, _waiting(pod, reason, container["image"]))
             return
         self._last_host += 1
         address = f"{self._net}.{self._last_host % 250 + 2}"
@@ -223,7 +134,7 @@ class Miniature:
             )
         self.api.pods[key] = f"http://{address}:3000"
         self._store.change(POD, *key, lambda each: _on(each, node))
-        self._set_status(pod, {"phase": "Pending", "podIP": address})
+        set_status(self._store, pod, {"phase": "Pending", "podIP": address})
 
     def _least_used_node(self) -> str | None:
         names = [
@@ -268,16 +179,6 @@ class Miniature:
             )
         except ApiError:
             self._store.create(made)
-
-    def _set_status(self, each: Json, status: Json) -> None:
-        meta = each["metadata"]
-        kind = kind_of(each)
-
-        def change(before: Json) -> Json:
-            before["status"] = before.get("status", {}) | status
-            return before
-
-        self._store.change(kind, meta["namespace"], meta["name"], change, status=True)
 
 
 def _body(made: Json) -> Json:

@@ -15,8 +15,9 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from tests.e2e.balancer import Address, Balancer
-from tests.e2e.cluster import Cluster, Object, node_addresses
+from tests.e2e.cluster import Cluster
 from tests.e2e.connection import Way
+from tests.e2e.objects import Object, node_addresses
 
 _WITHIN_S = 3.0
 _BALANCER_WITHIN_S = 180.0  # that a cloud makes a load balancer and it answers

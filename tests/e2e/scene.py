@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.cluster import Cluster, ClusterError, node_addresses
+from tests.e2e.cluster import Cluster, ClusterError
 from tests.e2e.helm import Helm, Values
 from tests.e2e.load import Load
+from tests.e2e.objects import node_addresses
 from tests.e2e.options import REPLICAS, image_values
 from tests.e2e.route import Route
 

@@ -26,6 +26,7 @@ from tests.e2e.scene import CaseError, Model, Scene, now
 _UNDONE = 1  # exit code of a release that took itself back
 _BAKE, _BEFORE = "3m", "60s"
 _BEGUN_WITHIN_S = 45  # of the first bad request: a scrape, a look, and the 30 s that are promised
+_SEEN_BEFORE_S = 20
 _EVERY_S = 0.1
 _BODY = json.dumps({"texts": ["The film was good, but far too long for what it had to say"] * 256}).encode()
 
@@ -41,7 +42,8 @@ def watched_release(scene: Scene, model: Model) -> None:
     values = folder / "values.json"
     values.write_text(json.dumps(model.values))
     with prometheus(scene.cluster, scene.route, folder) as (url, which):
-        scene.say(f"metrics: {which}")
+        scene.say(f"metrics: {which}; for {_SEEN_BEFORE_S} s it sees the time before")
+        time.sleep(_SEEN_BEFORE_S)
         with _releasing(
             scene, model, [*_target(scene), "--values", str(values), "--prometheus", url]
         ) as told:
