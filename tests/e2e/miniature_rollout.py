@@ -51,6 +51,8 @@ def roll(store: Store, deployment: Json) -> None:
         ],
     }
     set_status(store, deployment, status)
+    newest = store.find(_REPLICA_SET, namespace, f"{deployment['metadata']['name']}-{digest}")
+    set_status(store, newest, {"replicas": len(new), "readyReplicas": ready_new, "observedGeneration": 1})
 
 
 def _keep_revision(store: Store, deployment: Json, digest: str) -> None:
