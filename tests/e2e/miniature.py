@@ -156,6 +156,8 @@ class Miniature:
 
     def _publish(self, service: Json) -> None:
         meta, selector = service["metadata"], service["spec"]["selector"].items()
+        if "clusterIP" not in service["spec"]:
+            self._store.change(_SERVICE, meta["namespace"], meta["name"], _with_address)
         pods = [
             pod
             for pod in self._store.all(POD, meta["namespace"])
@@ -179,6 +181,11 @@ class Miniature:
             )
         except ApiError:
             self._store.create(made)
+
+
+def _with_address(service: Json) -> Json:
+    service["spec"]["clusterIP"] = "10.96.0.10"
+    return service
 
 
 def _body(made: Json) -> Json:

@@ -103,6 +103,11 @@ def parse(names: list[str], arguments: list[str] | None = None) -> Options:
         parser.error(
             "VALENCE_IMAGE and VALENCE_IMAGE_OTHER have to name two images; --help says how to make them"
         )
+    for name in (image, other):
+        try:
+            image_values(name)
+        except ValueError as error:
+            parser.error(str(error))
     for path in given.values:
         if not path.is_file():
             parser.error(f"--values {path}: there is no such file")
@@ -122,7 +127,8 @@ def image_values(image: str) -> Values:
     """Return an image's name as the chart's values have it."""
     repository, _, digest = image.partition("@")
     if digest:
-        return {"repository": repository.rpartition(":")[0] or repository, "digest": digest}
+        name, colon, tag = repository.rpartition(":")
+        return {"repository": name if colon and "/" not in tag else repository, "digest": digest}
     repository, colon, tag = image.rpartition(":")
     if not colon or "/" in tag:  # a port of the registry is no tag
         raise ValueError(f"{image} has no tag")
