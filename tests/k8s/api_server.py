@@ -19,8 +19,9 @@ from pathlib import Path
 
 import yaml
 
+from tests.k8s.asked import Call
 from tests.k8s.certificate import certificate
-from tests.k8s.http import Call, Handler
+from tests.k8s.http import Handler
 from tests.k8s.kinds import Json
 from tests.k8s.store import ApiError, Store
 

@@ -106,6 +106,7 @@ class Cluster:
                         "ownerReferences": [_owner(deployment)],
                     },
                     "spec": {
+                        "replicas": deployment["spec"].get("replicas", 1),
                         "selector": {"matchLabels": labels},
                         "template": {**template, "metadata": template["metadata"] | {"labels": labels}},
                     },

@@ -1,5 +1,6 @@
 """A Kubernetes API server for each test that asks for one, and a cluster with Valence on it."""
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -64,6 +65,7 @@ class Valence:
     helm_program: Path
     home: Path
     capture: pytest.CaptureFixture[str]
+    chart: Path = CHART
 
     def release(self, *arguments: str) -> Answer:
         """Run `python -m k8s.release` with these arguments."""
@@ -85,6 +87,11 @@ class Valence:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def helm_model(self) -> str:
+        """The version that Helm has."""
+        values = json.loads(self.helm("get", "values", "valence", "--output", "json"))
+        return str(values["model"]["version"])
+
     @property
     def deployment(self) -> Json:
         return self.server.store.find(DEPLOYMENT, NAMESPACE, "valence")
@@ -96,11 +103,14 @@ class Valence:
         return {self.cluster.pods.models[pod["metadata"]["name"]]["version"] for pod in pods}
 
     def await_pods(self, count: int) -> None:
+        self._await(lambda: self.deployment.get("status", {}).get("availableReplicas") == count)
+
+    def await_rollout(self, version: str) -> None:
+        self._await(lambda: self.serving == {version} and self.deployment["status"]["replicas"] == 3)
+
+    def _await(self, met: Callable[[], bool]) -> None:
         with self.server.store.changed:
-            done = self.server.store.changed.wait_for(
-                lambda: self.deployment.get("status", {}).get("availableReplicas") == count, 30
-            )
-        assert done
+            assert self.server.store.changed.wait_for(met, 60)
 
 
 @pytest.fixture

@@ -1,19 +1,18 @@
 """The stand-in for Kubernetes as its clients see it: paths, parameters, content types, streams."""
 
 import json
-import re
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.k8s.kinds import Json, Kind, by_path, describe, kind_of
-from tests.k8s.patches import merge, strategic_merge
+from tests.k8s.asked import LOG_PARAMETERS, PARAMETERS, Asked, Call, parse
+from tests.k8s.kinds import Json, describe, kind_of
+from tests.k8s.patches import apply_operations, merge, strategic_merge
 from tests.k8s.protobuf import MEDIA_TYPE, read_secret
 from tests.k8s.selectors import selected
 from tests.k8s.store import ApiError, Change
@@ -21,52 +20,12 @@ from tests.k8s.store import ApiError, Change
 if TYPE_CHECKING:
     from tests.k8s.api_server import ApiServer
 
-_PATH = re.compile(
-    r"/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))"
-    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<plural>[^/]+)"
-    r"(?:/(?P<name>[^/]+))?(?:/(?P<sub>log|status|proxy)(?P<rest>/.*)?)?"
-)
-_LISTED = {"labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch"}
-_PARAMETERS = {
-    "get": {"pretty", "resourceVersion"},
-    "list": {*_LISTED, "timeoutSeconds", "pretty"},
-    "watch": {*_LISTED, "timeoutSeconds", "watch", "allowWatchBookmarks", "sendInitialEvents", "pretty"},
-    "create": {"dryRun", "fieldManager", "fieldValidation", "pretty"},
-    "update": {"dryRun", "fieldManager", "fieldValidation", "pretty"},
-    "patch": {"dryRun", "fieldManager", "fieldValidation", "force", "pretty"},
-    "delete": {"gracePeriodSeconds", "propagationPolicy", "dryRun", "orphanDependents", "pretty"},
-    "deletecollection": {*_LISTED, "gracePeriodSeconds", "propagationPolicy", "pretty"},
-}
-_LOG_PARAMETERS = {"container", "follow", "previous", "tailLines", "timestamps", "sinceSeconds", "limitBytes"}
 _PATCHES = {
+    "application/json-patch+json": apply_operations,
     "application/merge-patch+json": merge,
     "application/strategic-merge-patch+json": strategic_merge,
     "application/apply-patch+yaml": strategic_merge,
 }
-
-
-@dataclass(frozen=True)
-class Call:
-    """What somebody asked for, in the words of RBAC."""
-
-    verb: str
-    group: str
-    resource: str  # with its subresource: pods/log
-    namespace: str
-    name: str
-    agent: str = ""  # who asked, in its own words
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A request about objects."""
-
-    kind: Kind
-    namespace: str | None
-    name: str
-    sub: str
-    rest: str
-    query: dict[str, str]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -109,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
             raise ApiError(401, "Unauthorized", "Unauthorized")
         if verb == "get" and (description := describe(url.path)) is not None:
             return self._send(description)
-        asked = _parse(url)
+        asked = parse(url)
         if not asked.name and verb in ("get", "delete"):
             verb = {"get": "list", "delete": "deletecollection"}[verb]
             if verb == "list" and asked.query.get("watch") in ("true", "True", "1"):
@@ -124,15 +83,15 @@ class Handler(BaseHTTPRequestHandler):
             return self._proxy(asked)
         if asked.sub == "log":
             return self._log(asked)
-        unknown = asked.query.keys() - _PARAMETERS[verb]
+        unknown = asked.query.keys() - PARAMETERS[verb]
         if unknown:
             raise ApiError(400, "BadRequest", f"unknown parameters for {verb}: {sorted(unknown)}")
         return getattr(self, f"_{verb}")(asked)  # type: ignore[no-any-return]
 
-    def _get(self, asked: _Asked) -> None:
+    def _get(self, asked: Asked) -> None:
         self._send(self.server.store.find(asked.kind, asked.namespace or "", asked.name))
 
-    def _list(self, asked: _Asked) -> None:
+    def _list(self, asked: Asked) -> None:
         store = self.server.store
         with store.changed:
             found = store.all(asked.kind, asked.namespace)
@@ -147,7 +106,7 @@ class Handler(BaseHTTPRequestHandler):
             }
         )
 
-    def _watch(self, asked: _Asked) -> None:
+    def _watch(self, asked: Asked) -> None:
         store, server = self.server.store, self.server
         deadline = time.monotonic() + float(asked.query.get("timeoutSeconds") or 300)
         start = asked.query.get("resourceVersion") or "0"
@@ -179,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._tell(asked, change)
         self._end_stream()
 
-    def _tell(self, asked: _Asked, change: Change) -> None:
+    def _tell(self, asked: Asked, change: Change) -> None:
         its = change.object["metadata"]
         if change.kind != asked.kind or asked.namespace not in (None, its.get("namespace", "")):
             return
@@ -187,17 +146,17 @@ class Handler(BaseHTTPRequestHandler):
         if selected(change.object, labels, fields):
             self._chunk({"type": change.type, "object": change.object})
 
-    def _create(self, asked: _Asked) -> None:
+    def _create(self, asked: Asked) -> None:
         each = self._object(asked)
         if asked.query.get("dryRun"):
             return self._send(each, 201)
         return self._send(self.server.store.create(each), 201)
 
-    def _update(self, asked: _Asked) -> None:
+    def _update(self, asked: Asked) -> None:
         each = self._object(asked)
         self._change(asked, lambda _: each)
 
-    def _patch(self, asked: _Asked) -> None:
+    def _patch(self, asked: Asked) -> None:
         content = self.headers["Content-Type"].partition(";")[0]
         if content not in _PATCHES:
             raise ApiError(415, "UnsupportedMediaType", f"{content} is not among {sorted(_PATCHES)}")
@@ -212,11 +171,11 @@ class Handler(BaseHTTPRequestHandler):
                 return self._send(self.server.store.create(patch), 201)
         return self._change(asked, lambda before: _PATCHES[content](before, patch))
 
-    def _change(self, asked: _Asked, how: Any) -> None:  # noqa: ANN401 - Callable[[Json], Json]
+    def _change(self, asked: Asked, how: Any) -> None:  # noqa: ANN401 - Callable[[Json], Json]
         store, status = self.server.store, asked.sub == "status"
         self._send(store.change(asked.kind, asked.namespace or "", asked.name, how, status=status))
 
-    def _delete(self, asked: _Asked) -> None:
+    def _delete(self, asked: Asked) -> None:
         options = json.loads(self._body) if self._body else {}
         policy = options.get("propagationPolicy") or asked.query.get("propagationPolicy") or "Background"
         if policy not in ("Background", "Foreground", "Orphan"):
@@ -226,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.store.remove(asked.kind, asked.namespace or "", asked.name, dependents=dependents)
         )
 
-    def _object(self, asked: _Asked) -> Json:
+    def _object(self, asked: Asked) -> Json:
         content = (self.headers["Content-Type"] or "").partition(";")[0]
         if content == MEDIA_TYPE and asked.kind.kind == "Secret":
             each = read_secret(self._body)
@@ -238,7 +197,7 @@ class Handler(BaseHTTPRequestHandler):
         self._check(asked, each)
         return each  # type: ignore[no-any-return]
 
-    def _check(self, asked: _Asked, each: Json) -> None:
+    def _check(self, asked: Asked, each: Json) -> None:
         if not isinstance(each, dict) or "apiVersion" not in each or "kind" not in each:
             raise ApiError(400, "BadRequest", "the body is no object with apiVersion and kind")
         try:
@@ -253,8 +212,8 @@ class Handler(BaseHTTPRequestHandler):
         if asked.name and meta.get("name") != asked.name:
             raise ApiError(400, "BadRequest", "the name of the object and of the request differ")
 
-    def _log(self, asked: _Asked) -> None:
-        unknown = asked.query.keys() - _LOG_PARAMETERS
+    def _log(self, asked: Asked) -> None:
+        unknown = asked.query.keys() - LOG_PARAMETERS
         if unknown:
             raise ApiError(400, "BadRequest", f"unknown parameters of logs: {sorted(unknown)}")
         namespace, store = asked.namespace or "", self.server.store
@@ -280,14 +239,14 @@ class Handler(BaseHTTPRequestHandler):
             sent += len(more)
         self._end_stream()
 
-    def _ended(self, asked: _Asked) -> bool:
+    def _ended(self, asked: Asked) -> bool:
         try:
             pod = self.server.store.find(asked.kind, asked.namespace or "", asked.name)
         except ApiError:
             return True
         return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
-    def _proxy(self, asked: _Asked) -> None:
+    def _proxy(self, asked: Asked) -> None:
         name, _, _port = asked.name.partition(":")
         self.server.store.find(asked.kind, asked.namespace or "", name)
         where = self.server.pods.get((asked.namespace or "", name))
@@ -334,15 +293,3 @@ class Handler(BaseHTTPRequestHandler):
 
     def _end_stream(self) -> None:
         self.wfile.write(b"0\r\n\r\n")
-
-
-def _parse(url: urllib.parse.SplitResult) -> _Asked:
-    match = _PATH.fullmatch(url.path)
-    kind = match and by_path(match["group"] or "", match["core"] or match["version"], match["plural"])
-    if not match or not kind:
-        raise ApiError(404, "NotFound", "the server could not find the requested resource")
-    if match["namespace"] and not kind.namespaced:
-        raise ApiError(404, "NotFound", f"{kind.plural} have no namespace")
-    name = urllib.parse.unquote(match["name"] or "")
-    query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
-    return _Asked(kind, match["namespace"], name, match["sub"] or "", match["rest"] or "", query)

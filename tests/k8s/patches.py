@@ -1,5 +1,6 @@
 """How Kubernetes changes an object by a patch."""
 
+import copy
 from typing import Any
 
 from tests.k8s.kinds import Json
@@ -24,6 +25,28 @@ def merge(target: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON
         else:
             made[key] = merge(made.get(key), value)
     return made
+
+
+def apply_operations(target: Json, patch: Any) -> Json:  # noqa: ANN401 - JSON
+    """A JSON patch (RFC 6902) of operations on the members of objects."""
+    made = copy.deepcopy(target)
+    for operation in patch:
+        *path, last = [_unescape(step) for step in operation["path"].split("/")[1:]]
+        where = made
+        for step in path:
+            where = where[step]
+        match operation["op"]:
+            case "add" | "replace":
+                where[last] = operation["value"]
+            case "remove":
+                del where[last]
+            case other:
+                raise NotImplementedError(other)
+    return made
+
+
+def _unescape(step: str) -> str:
+    return step.replace("~1", "/").replace("~0", "~")
 
 
 def strategic_merge(target: Any, patch: Any, field: str = "") -> Any:  # noqa: ANN401 - JSON

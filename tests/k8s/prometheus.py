@@ -16,12 +16,12 @@ _STEP_S = 60
 
 
 @contextmanager
-def prometheus(home: Path, target: str, past: Mapping[str, int]) -> Iterator[str]:
+def prometheus(home: Path, target: str | None, past: Mapping[str, int]) -> Iterator[str]:
     """Run a Prometheus.
 
     Args:
         home: A folder of its own.
-        target: Whom it scrapes, `127.0.0.1:port`.
+        target: Whom it scrapes, `127.0.0.1:port`; None: itself.
         past: Series and how much they grew, evenly, in the hour before.
 
     Yields:
@@ -32,13 +32,13 @@ def prometheus(home: Path, target: str, past: Mapping[str, int]) -> Iterator[str
     if past:
         _write_past(home / "past.om", data, past)
     config = home / "prometheus.yml"
-    scrape = f"{{job_name: pods, honor_labels: true, static_configs: [{{targets: ['{target}']}}]}}"
-    config.write_text(
-        f"global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}\nscrape_configs: [{scrape}]\n"
-    )
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
+    scrape = f"{{job_name: pods, honor_labels: true, static_configs: [{{targets: ['{target or address}']}}]}}"
+    config.write_text(
+        f"global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}\nscrape_configs: [{scrape}]\n"
+    )
     options = {"config.file": config, "storage.tsdb.path": data, "web.listen-address": address}
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -6,9 +6,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from tests.k8s.asked import Call
 from tests.k8s.conftest import Valence
 from tests.k8s.fate import Fate
-from tests.k8s.http import Call
 from tests.k8s.kinds import Json
 
 MANIFEST = Path(__file__).resolve().parents[2] / "k8s" / "rbac.yaml"
