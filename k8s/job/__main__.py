@@ -68,8 +68,8 @@ def train(
         raise _stop("--image is missing: build one (docs/deploy.md), or train on this machine with --local")
     if not tracking_uri and not secret:
         raise _stop(
-            "what is trained would end with its pod: name MLflow with --tracking-uri, or with a --secret that "
-            "has MLFLOW_TRACKING_URI in it"
+            "what is trained would end with its pod: name MLflow with --tracking-uri, or with a --secret "
+            "that has MLFLOW_TRACKING_URI in it"
         )
     wish = Wish(
         image=image,
