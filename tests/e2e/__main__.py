@@ -37,9 +37,12 @@ def main() -> int:
     cluster = Cluster(api, f"valence-e2e-{uuid.uuid4().hex[:6]}")
     _say("before anything is changed:")
     missing = False
-    for finding in preflight.look(api, cluster, [options.image, options.other], options.url):
-        _say(str(finding))
-        missing = missing or finding.level is preflight.Level.MISSING
+    try:
+        for finding in preflight.look(api, cluster, [options.image, options.other], options.url):
+            _say(str(finding))
+            missing = missing or finding.level is preflight.Level.MISSING
+    except (ApiException, HTTPError) as error:
+        return _stop(f"the Kubernetes API: {error}")
     if missing:
         return _stop("what is MISSING above has to be there first; nothing was changed")
     if options.preflight_only:
@@ -72,7 +75,10 @@ def _run(options: Options, api: client.ApiClient, cluster: Cluster) -> int:
             helm = Helm(options.reports, cluster.namespace, options.values, options.context)
             about["helm"] = helm.version
             base = base_values(cluster)
-            helm.install(base | first.values, timeout_s=300)
+            try:
+                helm.install(base | first.values, timeout_s=300)
+            except HelmError as error:
+                return _stop(f"{error}\n{cluster.describe_pods()}")
             route = stack.enter_context(open_route(api, cluster, options.url))
             about["requests go to"] = route.told
             _say(f"ready after {now() - began:.0f} s; requests go to {route.told}")

@@ -18,6 +18,16 @@ _NO_SUCH_DIGEST = "sha256:" + "0" * 64
 _REFUSED_VERSION = "999"
 
 
+def steady(scene: Scene) -> None:
+    """Nothing, for ten seconds."""
+    time.sleep(10)
+    if scene.load.window(now() - 10).failures:
+        scene.say(
+            "requests fail although nothing changes: are three pods of half a CPU enough for this model?"
+        )
+        scene.say("A --values file with resources gives them more; --help says how requests get to the pods.")
+
+
 def rolling_update(scene: Scene) -> None:
     """A rolling update to the other model."""
     began = now()
@@ -107,6 +117,7 @@ def node_drain(scene: Scene) -> None:
 
 
 CASES: dict[str, Callable[[Scene], None]] = {
+    "steady": steady,
     "rolling-update": rolling_update,
     "undo-and-upgrade": undo_and_upgrade,
     "scale": scale,

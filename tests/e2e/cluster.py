@@ -223,5 +223,7 @@ class Cluster:
         counts = {name: status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")}
         if set(counts.values()) != {replicas}:
             return f"of {replicas} pods there are {counts}"
-        pods = len(self.pods())
-        return f"{pods - replicas} pods have still to leave" if pods != replicas else None
+        there = [
+            pod for pod in self.pods() if pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")
+        ]
+        return f"{len(there) - replicas} pods have still to leave" if len(there) != replicas else None

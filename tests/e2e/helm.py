@@ -83,13 +83,16 @@ class Helm:
         return ["--force-conflicts", *(["--rollback-on-failure"] if or_go_back else [])]
 
     def _run(self, *arguments: str, within_s: float = 60) -> str:
-        done = subprocess.run(
-            [self.program, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=within_s,
-            env=os.environ | {"HELM_DEBUG": "false"},
-        )
+        try:
+            done = subprocess.run(
+                [self.program, *arguments],
+                capture_output=True,
+                text=True,
+                timeout=within_s,
+                env=os.environ | {"HELM_DEBUG": "false"},
+            )
+        except subprocess.TimeoutExpired as error:
+            raise HelmError(f"helm {arguments[0]} does not end within {within_s:.0f} s") from error
         if done.returncode:
             raise HelmError(done.stderr.strip() or f"helm ended with {done.returncode}")
         return done.stdout

@@ -15,7 +15,8 @@ What it needs
   VALENCE_IMAGE_OTHER  the same with another model; `make image MODEL=… NAME=…` makes both
   VALENCE_E2E_URL      only where requests are to go through an address that you made: http://localhost:3000
   helm                 3 or 4; where none is installed, a pinned one is fetched
-  Three pods and one more, of half a CPU and 512 MiB each; a --values file may say otherwise.
+  Room for three to seven pods of half a CPU and 512 MiB each, each able to answer 50 requests a second alone;
+  larger models need more: --values with resources: {cpu: "2", memory: 1Gi}
 
 How requests get to the pods, the first of these that is there
   1. VALENCE_E2E_URL

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.cluster import Cluster, ClusterError
-from tests.e2e.helm import Helm, Values
+from tests.e2e.helm import Helm, HelmError, Values
 from tests.e2e.load import Load
 from tests.e2e.objects import node_addresses
 from tests.e2e.options import REPLICAS, image_values
@@ -17,7 +17,8 @@ from tests.e2e.route import Route
 
 READY_WITHIN_S = 180
 SETTLED_WITHIN_S = 180  # a drain of three pods, one after the other, and what a busy cluster adds
-_CHART_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+# The chart's, and the range that some networks give to pods and nodes.
+_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 # A package's identity is the digest of its manifest.
 _LOOK_INTO_IT = """
 import hashlib, json, pathlib
@@ -87,7 +88,10 @@ class Scene:
         """Roll a model out, and wait until it alone is there."""
         self.say(f"helm upgrade to model version {model.version}, {model.digest[:19]}…")
         self.current = model
-        self.helm.upgrade(self.values(model), timeout_s=READY_WITHIN_S)
+        try:
+            self.helm.upgrade(self.values(model), timeout_s=READY_WITHIN_S)
+        except HelmError as error:
+            raise CaseError(f"{error}\n{self.cluster.describe_pods()}") from error
         self.settle()
 
     def settle(self, replicas: int = REPLICAS) -> None:
@@ -138,7 +142,7 @@ def base_values(cluster: Cluster) -> Values:
     of_nodes = {address for node in cluster.nodes() for address in node_addresses(node)}
     pods = {cidr for node in cluster.nodes() for cidr in node["spec"].get("podCIDRs") or []}
     single = {f"{each}/{128 if ':' in each else 32}" for each in ours | of_nodes if each}
-    networks = [*_CHART_NETWORKS, *sorted(single | pods)]
+    networks = [*_NETWORKS, *sorted(single | pods)]
     return {
         "replicas": REPLICAS,
         "resources": {"cpu": "500m", "memory": "512Mi"},
