@@ -10,10 +10,10 @@ export TORCH_INDEX
 data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
 
 .DEFAULT_GOAL := help
-.PHONY: help serve observe train image test test-image observe-test load bench check lock
+.PHONY: help serve observe train image test test-image observe-test load e2e bench check lock
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: ## Train what changed, build the Bento and serve it (DATA=, TEST=, HOST=, PORT=, TORCH_INDEX=, PYTHON=)
 	@$(PYTHON) scripts/bootstrap.py train
@@ -46,6 +46,10 @@ observe-test: ## Break the real service in every way, and see who is told; 8 min
 load: ## Load the model in production, or the server at URL=, with Locust (SHAPE=ramp|steady|spike|overload, URL=, OPTIONS=)
 	@$(PYTHON) scripts/bootstrap.py dev
 	@PYTHONPATH=. $(VENV)/python -m tests.load --shape $(SHAPE) $(if $(URL),--url "$(URL)") $(OPTIONS)
+
+e2e: ## Releases under load on the cluster of KUBECONFIG, 10 minutes (VALENCE_IMAGE=, VALENCE_IMAGE_OTHER=, OPTIONS=)
+	@$(PYTHON) scripts/bootstrap.py dev
+	@PYTHONPATH=. $(VENV)/python -m tests.e2e $(OPTIONS)
 
 bench: ## Compare speed with other servers, 20 minutes on an idle machine (QUICK=1, SOAK=minutes)
 	@$(PYTHON) scripts/bootstrap.py train

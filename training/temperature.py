@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
-from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
+from scipy.optimize import minimize_scalar
 
 _OUTPUT = "probabilities"
 _BOUNDS = (0.2, 5.0)  # of the temperature: on few rows that are all right, the best would be 0

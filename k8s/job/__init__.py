@@ -1,0 +1,1 @@
+"""Training as a Kubernetes Job: `python -m k8s.job train`."""
