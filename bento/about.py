@@ -13,7 +13,7 @@ from bento.metrics import CONTENT_TYPE
 from bento.openapi import describe
 from bento.registry import ModelVersion, RegistryError, open_registry
 from bento.schemas import Capacity, Health, Models, Queue, Version
-from bento.server import Server, ready, unavailable
+from bento.state import AppState, ready, unavailable
 
 
 async def livez(_: Request) -> Response:
@@ -23,17 +23,17 @@ async def livez(_: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Say that predictions are answered."""
-    server = Server.of(request.scope)
-    ready(server, Exchange.of(request.scope))
-    if server.leaving:
+    state = AppState.of(request.scope)
+    ready(state, Exchange.of(request.scope))
+    if state.draining:
         raise unavailable()
     return PlainTextResponse("ready\n")
 
 
 async def health(request: Request) -> Response:
     """Tell a person how the server is."""
-    server = Server.of(request.scope)
-    serving = ready(server, Exchange.of(request.scope))
+    state = AppState.of(request.scope)
+    serving = ready(state, Exchange.of(request.scope))
     now, capacity = time.perf_counter(), serving.runner.capacity
     answer = Health(
         model=serving.model,
@@ -44,16 +44,16 @@ async def health(request: Request) -> Response:
             used_ratio=round(capacity.used_ratio(now), 4),
             headroom_texts_per_s=round(capacity.headroom(now), 1),
         ),
-        build=server.build,
-        uptime_s=round(time.monotonic() - server.started, 3),
+        build=state.build,
+        uptime_s=round(time.monotonic() - state.started, 3),
     )
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
 async def models(request: Request) -> Response:
     """Tell which model answers, where it comes from, and what else there is."""
-    server = Server.of(request.scope)
-    serving = ready(server, Exchange.of(request.scope))
+    state = AppState.of(request.scope)
+    serving = ready(state, Exchange.of(request.scope))
     manifest = serving.manifest
     answer = Models(
         serving=serving.model,
@@ -61,7 +61,7 @@ async def models(request: Request) -> Response:
             include={"family", "created_at", "run_id", "data_sha256", "git_commit", "metrics"}
         ),
         versions=await run_in_threadpool(
-            _versions, server.settings.registry, serving.model.digest, manifest.name
+            _versions, state.settings.registry, serving.model.digest, manifest.name
         ),
     )
     return Response(answer.model_dump_json(), media_type="application/json")
@@ -69,14 +69,14 @@ async def models(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Tell Prometheus."""
-    server = Server.of(request.scope)
-    server.tell()
-    return Response(await run_in_threadpool(server.metrics.render), media_type=CONTENT_TYPE)
+    state = AppState.of(request.scope)
+    state.tell()
+    return Response(await run_in_threadpool(state.metrics.render), media_type=CONTENT_TYPE)
 
 
 async def openapi(request: Request) -> Response:
     """Describe the API."""
-    return Response(json.dumps(describe(Server.of(request.scope).settings)), media_type="application/json")
+    return Response(json.dumps(describe(AppState.of(request.scope).settings)), media_type="application/json")
 
 
 def _versions(registry: str, digest: str, name: str) -> list[Version] | None:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bento.about import health, livez, metrics, models, openapi, readyz
-from bento.draining import leave_on_sigterm
+from bento.draining import drain_on_sigterm
 from bento.exchange import Exchanges
 from bento.logs import log_error
 from bento.membership import join
@@ -27,8 +27,8 @@ from bento.problems import Guard, answer_http_error
 from bento.registry import RegistryError, Resolved
 from bento.reload import reload
 from bento.rundir import RunDirectoryError
-from bento.server import Server
 from bento.settings import Settings
+from bento.state import AppState
 
 _TELL_EVERY_S = 1.0
 _GC_THRESHOLDS = (50_000, 20, 20)  # collections are pauses; the defaults make them far too frequent
@@ -54,53 +54,53 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
         find_model: Says where the package lies; called once, at start.
     """
     counters = Metrics()
-    server = Server(settings, counters)
+    state = AppState(settings, counters)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        counters.set("valence_build_info", 1, server.build, platform.python_version())
+        counters.set("valence_build_info", 1, state.build, platform.python_version())
         counters.set("valence_worker_start_time_seconds", time.time())
         async with AsyncExitStack() as stack:
-            stack.callback(asyncio.create_task(_keep_telling(server)).cancel)
+            stack.callback(asyncio.create_task(_keep_telling(state)).cancel)
             try:
-                await stack.enter_async_context(join(server, find_model))
+                await stack.enter_async_context(join(state, find_model))
             except (PackageError, RegistryError, RunDirectoryError) as error:
-                server.refused = True
+                state.refused = True
                 log_error("the model is refused; this server will not become ready", why=str(error))
             else:
                 _quieten_gc()
-                leave_on_sigterm(server)
+                drain_on_sigterm(state)
             yield
 
     routes = [*_ROUTES, *page_routes()]
     app = Starlette(
         routes=routes,
-        middleware=_middleware(server, frozenset(route.path for route in routes)),
+        middleware=_middleware(state, frozenset(route.path for route in routes)),
         exception_handlers={HTTPException: answer_http_error},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.state.server = server
+    app.state.valence = state
     return app
 
 
-def _middleware(server: Server, routes: frozenset[str]) -> list[Middleware]:
+def _middleware(state: AppState, routes: frozenset[str]) -> list[Middleware]:
     cross_origin = Middleware(
         CORSMiddleware,
-        allow_origins=server.settings.cors_origins,
+        allow_origins=state.settings.cors_origins,
         allow_methods=["GET", "POST"],
         allow_headers=["content-type", "traceparent", "x-request-id", "x-request-timeout-ms"],
         expose_headers=["retry-after", "server-timing", "x-model-version", "x-request-id"],
     )
     return [
-        Middleware(Exchanges, metrics=server.metrics, routes=routes, is_leaving=lambda: server.leaving),
-        *([cross_origin] if server.settings.cors_origins else []),
+        Middleware(Exchanges, metrics=state.metrics, routes=routes, is_draining=lambda: state.draining),
+        *([cross_origin] if state.settings.cors_origins else []),
         Middleware(Guard),
-        Middleware(_ShortCut),
+        Middleware(_Shortcut),
     ]
 
 
-class _ShortCut:
+class _Shortcut:
     """ASGI middleware that hands predictions to their endpoints without a search for their routes."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -112,10 +112,10 @@ class _ShortCut:
         await app(scope, receive, send)
 
 
-async def _keep_telling(server: Server) -> None:
+async def _keep_telling(state: AppState) -> None:
     """Write the metrics for whichever worker is asked; one with nothing to do must not show old load."""
     while True:
-        server.tell()
+        state.tell()
         await asyncio.sleep(_TELL_EVERY_S)
 
 

@@ -45,7 +45,7 @@ class Backlog:
             heapq.heappush(self._by_length.setdefault(len(text), []), (text.due, text))
             self._count(text, 1)
 
-    def leave(self, text: Text) -> None:
+    def remove(self, text: Text) -> None:
         """Forget a text; nothing happens where it does not wait any more."""
         if text.waits:
             text.waits = False
@@ -55,13 +55,13 @@ class Backlog:
         """Return how many texts are due before the first text of a request that joins now."""
         return self._in_round[self._round] + self._in_round[self._round + 1]
 
-    def take(self, budget: int, cheap_padding: float) -> list[Text]:
+    def take(self, budget: int, cheap_padding_tokens: float) -> list[Text]:
         """Take the text that is due next and the most similar ones.
 
         Args:
             budget: How many padded tokens they may come to; the text that is due goes even where it is
                 longer, then alone.
-            cheap_padding: How many of these may be padding, or a 32nd of them where that is more.
+            cheap_padding_tokens: How many of these may be padding, or a 32nd of them where that is more.
         """
         lengths = self._waiting_lengths()
         if not lengths:
@@ -73,7 +73,7 @@ class Backlog:
         horizon = self._horizon()
         for length in sorted(lengths, key=lambda length: (abs(length - leading), length)):
             high = max(longest, length)
-            while not batch or _fits((len(batch) + 1) * high, tokens + length, budget, cheap_padding):
+            while not batch or _fits((len(batch) + 1) * high, tokens + length, budget, cheap_padding_tokens):
                 popped = self._pop(length, horizon if batch else self._joined)
                 if popped is None:
                     break
@@ -105,7 +105,7 @@ class Backlog:
         while heap and (not heap[0][1].waits or heap[0][0][1] <= horizon):
             text = heapq.heappop(heap)[1]
             if text.waits:
-                self.leave(text)
+                self.remove(text)
                 return text
         return None
 
@@ -120,6 +120,6 @@ class Backlog:
             del self._in_round[text.due[0]]
 
 
-def _fits(padded_tokens: int, tokens: int, budget: int, cheap_padding: float) -> bool:
+def _fits(padded_tokens: int, tokens: int, budget: int, cheap_padding_tokens: float) -> bool:
     padding = padded_tokens - tokens
-    return padded_tokens <= budget and padding <= max(cheap_padding, _PADDING_RATIO * padded_tokens)
+    return padded_tokens <= budget and padding <= max(cheap_padding_tokens, _PADDING_RATIO * padded_tokens)

@@ -95,7 +95,7 @@ class Capacity:
         self.text_tokens += weight * (tokens / texts - self.text_tokens)
 
     @property
-    def cheap_padding(self) -> float:
+    def cheap_padding_tokens(self) -> float:
         """Tokens of padding that cost half of what a batch costs before its first token.
 
         More in a batch than that, and it is cheaper to score some of its texts in a batch of their own.

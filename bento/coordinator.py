@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from bento.logs import log_warning
 from bento.participant import LONGEST_LINE, SWITCH, Vote
-from bento.rundir import Choice, RunDirectory
+from bento.rundir import ModelRef, RunDirectory
 
 STAGE_WITHIN_S = 60.0  # to load, prove and warm up a model while the old one serves
 SWITCH_WITHIN_S = 10.0  # to hear of the switch; a worker that is late switches all the same
@@ -30,7 +30,7 @@ class WorkersMissingError(Exception):
 
 
 async def change_model(
-    run: RunDirectory, choice: Choice, *, workers: int, stage_within_s: float = STAGE_WITHIN_S
+    run: RunDirectory, choice: ModelRef, *, workers: int, stage_within_s: float = STAGE_WITHIN_S
 ) -> int:
     """Have all workers serve another model.
 
@@ -79,7 +79,7 @@ async def _connect(sockets: Sequence[Path]) -> AsyncIterator[list[_Voter]]:
             writer.close()
 
 
-async def _stage(voters: Sequence[_Voter], choice: Choice, within_s: float) -> None:
+async def _stage(voters: Sequence[_Voter], choice: ModelRef, within_s: float) -> None:
     asking = [asyncio.ensure_future(_ask(voter, choice)) for voter in voters]
     try:
         async with asyncio.timeout(within_s):
@@ -93,7 +93,7 @@ async def _stage(voters: Sequence[_Voter], choice: Choice, within_s: float) -> N
         await asyncio.gather(*asking, return_exceptions=True)
 
 
-async def _ask(voter: _Voter, choice: Choice) -> None:
+async def _ask(voter: _Voter, choice: ModelRef) -> None:
     reader, writer = voter
     try:
         writer.write(choice.model_dump_json().encode() + b"\n")

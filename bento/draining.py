@@ -12,10 +12,10 @@ import threading
 from types import FrameType
 
 from bento.logs import log_event
-from bento.server import Server
+from bento.state import AppState
 
 
-def leave_on_sigterm(server: Server) -> None:
+def drain_on_sigterm(state: AppState) -> None:
     """Handle SIGTERM from now on; a second one ends the server without waiting.
 
     Nothing happens outside the main thread, where no signals arrive.
@@ -24,23 +24,23 @@ def leave_on_sigterm(server: Server) -> None:
         return
     loop = asyncio.get_running_loop()
     servers_own = signal.getsignal(signal.SIGTERM)
-    leaving: set[asyncio.Task[None]] = set()  # a task that nothing refers to may vanish
+    draining: set[asyncio.Task[None]] = set()  # a task that nothing refers to may vanish
 
     def end() -> None:
         signal.signal(signal.SIGTERM, servers_own)
         signal.raise_signal(signal.SIGTERM)
 
-    async def leave() -> None:
-        serve_s = server.settings.drain_serve_ms / 1e3
-        log_event("leaving", serves_on_s=serve_s)
+    async def drain() -> None:
+        serve_s = state.settings.drain_serve_ms / 1e3
+        log_event("draining", serves_on_s=serve_s)
         await asyncio.sleep(serve_s)
         end()
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        if server.leaving:
+        if state.draining:
             end()
         else:
-            server.leaving = True
-            loop.call_soon_threadsafe(lambda: leaving.add(loop.create_task(leave())))
+            state.draining = True
+            loop.call_soon_threadsafe(lambda: draining.add(loop.create_task(drain())))
 
     signal.signal(signal.SIGTERM, handle)

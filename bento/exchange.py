@@ -81,10 +81,10 @@ class Exchanges:
     """ASGI middleware, outermost: begins an exchange, adds its headers, counts and logs its end."""
 
     def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, routes: frozenset[str], is_leaving: Callable[[], bool]
+        self, app: ASGIApp, *, metrics: Metrics, routes: frozenset[str], is_draining: Callable[[], bool]
     ) -> None:
         self._app = app
-        self._is_leaving = is_leaving
+        self._is_draining = is_draining
         self._metrics = metrics
         self._routes = routes
 
@@ -101,7 +101,7 @@ class Exchanges:
             if message["type"] == "http.response.start":
                 code = message["status"]
                 message["headers"] = [*message.get("headers", ()), *exchange.answer_headers()]
-                if self._is_leaving():
+                if self._is_draining():
                     message["headers"].append((b"connection", b"close"))
             await send(message)
 

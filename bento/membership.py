@@ -8,12 +8,12 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+from bento.model import load_model
 from bento.participant import Participant
 from bento.registry import Resolved
-from bento.rundir import VARIABLE, BusyError, Choice, RunDirectory, make_run_directory
-from bento.server import Server
-from bento.serving import open_serving
+from bento.rundir import VARIABLE, BusyError, ModelRef, RunDirectory, make_run_directory
 from bento.settings import Settings
+from bento.state import AppState
 
 _RETRY_S = 0.02  # polled, since waiting for the lock in a thread could not be cancelled
 
@@ -24,13 +24,13 @@ def can_reload(settings: Settings) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def join(server: Server, find_model: Callable[[], Resolved]) -> AsyncIterator[None]:
+async def join(state: AppState, find_model: Callable[[], Resolved]) -> AsyncIterator[None]:
     """Load the model, serve it, take part in its changes; at the end, finish what was taken.
 
     Nobody but the server keeps the model, so that it goes when it is changed.
 
     Args:
-        server: Has the model while the context lasts.
+        state: Has the model while the context lasts.
         find_model: Says where the package lies, where no change has been committed before.
 
     Raises:
@@ -39,10 +39,10 @@ async def join(server: Server, find_model: Callable[[], Resolved]) -> AsyncItera
         RunDirectoryError: There is no place to agree on a change.
     """
     async with contextlib.AsyncExitStack() as stack:
-        if can_reload(server.settings):
-            server.run, server.workers = stack.enter_context(_run_directory(server.settings))
-        participant = await _load(server, find_model)
-        stack.push_async_callback(server.close)
+        if can_reload(state.settings):
+            state.run, state.workers = stack.enter_context(_run_directory(state.settings))
+        participant = await _load(state, find_model)
+        stack.push_async_callback(state.close)
         if participant is not None:
             stack.push_async_callback(participant.close)
         yield
@@ -62,27 +62,27 @@ def _run_directory(settings: Settings) -> Iterator[tuple[RunDirectory, int]]:
         shutil.rmtree(own)
 
 
-async def _load(server: Server, find_model: Callable[[], Resolved]) -> Participant | None:
-    run = server.run
-    choice = (run and run.choice()) or _first_choice(server.settings, find_model())
+async def _load(state: AppState, find_model: Callable[[], Resolved]) -> Participant | None:
+    run = state.run
+    choice = (run and run.choice()) or _first_choice(state.settings, find_model())
     while True:
-        loaded = await open_serving(choice, server.settings, server.metrics)
+        loaded = await load_model(choice, state.settings, state.metrics)
         if run is None:
-            server.begin(loaded)
+            state.begin(loaded)
             return None
         async with _alone(run):
             committed = run.choice() or choice
             if committed == choice:
-                server.begin(loaded)
-                participant = Participant(run, server, _end_worker)
+                state.begin(loaded)
+                participant = Participant(run, state, _end_worker)
                 await participant.listen()
                 return participant
         await loaded.close()  # the model was changed while the old one was loaded
         choice = committed
 
 
-def _first_choice(settings: Settings, found: Resolved) -> Choice:
-    return Choice(
+def _first_choice(settings: Settings, found: Resolved) -> ModelRef:
+    return ModelRef(
         path=found.path, digest=settings.model_digest, version=settings.model_version or found.version
     )
 

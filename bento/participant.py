@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from bento.logs import log_error, log_warning
 from bento.package import PackageError
-from bento.rundir import Choice, RunDirectory
+from bento.rundir import ModelRef, RunDirectory
 
 SWITCH = b"switch\n"
 LONGEST_LINE = 1 << 16  # bytes of a message
@@ -33,7 +33,7 @@ class Vote(BaseModel):
 class Member(Protocol):
     """What has a model that can be changed."""
 
-    async def stage(self, choice: Choice) -> None:
+    async def stage(self, choice: ModelRef) -> None:
         """Load a model beside the one that serves.
 
         Raises:
@@ -94,12 +94,12 @@ class Participant:
         asked = await reader.readline()
         if not asked:
             return
-        choice = Choice.model_validate_json(asked)
+        choice = ModelRef.model_validate_json(asked)
         async with self._staging:  # a coordinator's end may be heard of after its successor's beginning
             await self._take_part(choice, reader, writer)
 
     async def _take_part(
-        self, choice: Choice, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, choice: ModelRef, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
             await self._member.stage(choice)
@@ -113,7 +113,7 @@ class Participant:
             raise
 
     async def _settle(
-        self, choice: Choice, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, choice: ModelRef, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         verdict = b""
         with contextlib.suppress(ConnectionError):

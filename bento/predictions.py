@@ -14,10 +14,10 @@ from starlette.types import Receive, Scope, Send
 from bento.body import read_json
 from bento.exchange import Exchange
 from bento.logs import log_failure
+from bento.model import Answer, LoadedModel, TextRefusedError
 from bento.problems import ProblemError, refuse_field
 from bento.schemas import BatchRequest, FieldError, PredictRequest
-from bento.server import Server, ready, unavailable
-from bento.serving import Answer, Serving, TextRefusedError
+from bento.state import AppState, ready, unavailable
 from bento.work import DeadlineError, DrainingError, QueueFullError, ScoringError
 
 JSON_TYPE = (b"content-type", b"application/json")
@@ -47,24 +47,24 @@ class Endpoint:
 
 async def _predict(scope: Scope, receive: Receive) -> bytes:
     """Judge one text."""
-    server, exchange = Server.of(scope), Exchange.of(scope)
-    ready(server, exchange)
+    state, exchange = AppState.of(scope), Exchange.of(scope)
+    ready(state, exchange)
     deadline = read_deadline(exchange)
-    body = await read_json(scope, receive, PredictRequest, server.settings.max_body_bytes)
-    answer, serving = await _answer(server, scope, receive, [body.text], "text", deadline)
+    body = await read_json(scope, receive, PredictRequest, state.settings.max_body_bytes)
+    answer, serving = await _answer(state, scope, receive, [body.text], "text", deadline)
     return write_one(answer, serving.model_json, latency_ms=exchange.latency_ms())
 
 
 async def _predict_batch(scope: Scope, receive: Receive) -> bytes:
     """Judge several texts."""
-    server, exchange = Server.of(scope), Exchange.of(scope)
-    ready(server, exchange)
+    state, exchange = AppState.of(scope), Exchange.of(scope)
+    ready(state, exchange)
     deadline = read_deadline(exchange)
-    body = await read_json(scope, receive, BatchRequest, server.settings.max_body_bytes)
-    allowed = server.settings.max_batch_texts
+    body = await read_json(scope, receive, BatchRequest, state.settings.max_body_bytes)
+    allowed = state.settings.max_batch_texts
     if len(body.texts) > allowed:
         raise refuse_field("texts", f"has {len(body.texts)} texts, at most {allowed} are allowed")
-    answer, serving = await _answer(server, scope, receive, body.texts, "texts[{}]", deadline)
+    answer, serving = await _answer(state, scope, receive, body.texts, "texts[{}]", deadline)
     return _write_batch(answer, serving.model_json, latency_ms=exchange.latency_ms())
 
 
@@ -85,14 +85,14 @@ def _write_batch(answer: Answer, model_json: str, *, latency_ms: float) -> bytes
 
 
 async def _answer(
-    server: Server, scope: Scope, receive: Receive, texts: Sequence[str], field: str, deadline: float
-) -> tuple[Answer, Serving]:
+    state: AppState, scope: Scope, receive: Receive, texts: Sequence[str], field: str, deadline: float
+) -> tuple[Answer, LoadedModel]:
     exchange = Exchange.of(scope)
     exchange.texts = len(texts)
-    server.metrics.observe("valence_request_texts", len(texts))
+    state.metrics.observe("valence_request_texts", len(texts))
     try:
-        answer, serving = await _unless_left(
-            receive, _predict_with_current(server, exchange, texts, deadline)
+        answer, serving = await _unless_disconnected(
+            receive, _predict_with_current(state, exchange, texts, deadline)
         )
     except _NO_ANSWER as error:
         raise problem(error, exchange, field) from None
@@ -104,7 +104,7 @@ def problem(error: Exception, exchange: Exchange, field: str) -> Exception:
     """Return the problem that a prediction's error is to its caller; any other error comes back as it is.
 
     Args:
-        error: Whatever `Serving.predict` raises.
+        error: Whatever `LoadedModel.predict` raises.
         exchange: The request's.
         field: Where its texts stand, with a place for the index.
     """
@@ -138,15 +138,15 @@ def problem(error: Exception, exchange: Exchange, field: str) -> Exception:
 
 
 async def _predict_with_current(
-    server: Server, exchange: Exchange, texts: Sequence[str], deadline: float
-) -> tuple[Answer, Serving]:
+    state: AppState, exchange: Exchange, texts: Sequence[str], deadline: float
+) -> tuple[Answer, LoadedModel]:
     """Judge texts with the model that serves, and with its successor where it is retired meanwhile."""
     while True:
-        serving = ready(server, exchange)
+        serving = ready(state, exchange)
         try:
             return await serving.predict(texts, deadline=deadline), serving
         except DrainingError:
-            if ready(server, exchange) is serving:
+            if ready(state, exchange) is serving:
                 raise
 
 
@@ -164,29 +164,29 @@ def read_deadline(exchange: Exchange) -> float:
     return exchange.started + int(timeout_ms) / 1e3
 
 
-async def _unless_left(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def _unless_disconnected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Do the work in this very task, but give it up when the caller leaves."""
     working = asyncio.current_task()
     assert working is not None  # noqa: S101 - this is a coroutine
-    left = over = False
+    disconnected = over = False
 
-    def give_up(leaving: asyncio.Task[None]) -> None:
-        nonlocal left
-        if not over and not leaving.cancelled():
-            left = True
+    def give_up(watching: asyncio.Task[None]) -> None:
+        nonlocal disconnected
+        if not over and not watching.cancelled():
+            disconnected = True
             working.cancel()
 
-    leaving = asyncio.create_task(_disconnect(receive))
-    leaving.add_done_callback(give_up)
+    watching = asyncio.create_task(_disconnect(receive))
+    watching.add_done_callback(give_up)
     try:
         return await work
     except asyncio.CancelledError:
-        if left and not working.uncancel():
+        if disconnected and not working.uncancel():
             raise ClientDisconnect from None
         raise
     finally:
         over = True
-        leaving.cancel()
+        watching.cancel()
 
 
 async def _disconnect(receive: Receive) -> None:

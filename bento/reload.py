@@ -14,27 +14,27 @@ from bento.logs import log_error, log_warning
 from bento.package import MODEL_NAME, PackageError, read_digest
 from bento.problems import ProblemError
 from bento.registry import RegistryError, UnknownVersionError, resolve
-from bento.rundir import BusyError, Choice
+from bento.rundir import BusyError, ModelRef
 from bento.schemas import Model, ReloadAnswer, ReloadRequest
-from bento.server import Server, ready
 from bento.settings import Settings
+from bento.state import AppState, ready
 
 _RETRY_AFTER = {"retry-after": "5"}  # seconds in which a worker should have started
 
 
 async def reload(request: Request) -> Response:
     """Change the model."""
-    server = Server.of(request.scope)
-    _authorise(request, server.settings)
+    state = AppState.of(request.scope)
+    _authorise(request, state.settings)
     exchange = Exchange.of(request.scope)
-    ready(server, exchange)
-    body = await read_json(request.scope, request.receive, ReloadRequest, server.settings.max_body_bytes)
-    choice = await run_in_threadpool(_choose, body, server.settings)
-    previous = ready(server, exchange).model  # as of now: another change may have come meanwhile
+    ready(state, exchange)
+    body = await read_json(request.scope, request.receive, ReloadRequest, state.settings.max_body_bytes)
+    choice = await run_in_threadpool(_choose, body, state.settings)
+    previous = ready(state, exchange).model  # as of now: another change may have come meanwhile
     model = Model(name=MODEL_NAME, version=choice.version, digest=choice.digest)
-    workers = server.workers
+    workers = state.workers
     if model != previous:
-        workers = await _change(server, choice, previous)
+        workers = await _change(state, choice, previous)
     Exchange.of(request.scope).model_version = model.version
     answer = ReloadAnswer(model=model, previous=previous, workers=workers)
     return Response(answer.model_dump_json(), media_type="application/json")
@@ -61,12 +61,12 @@ def _authorise(request: Request, settings: Settings) -> None:
         )
 
 
-def _choose(body: ReloadRequest, settings: Settings) -> Choice:
+def _choose(body: ReloadRequest, settings: Settings) -> ModelRef:
     """Find the package. What the caller sent names a version of one model, and nothing else."""
     reference = f"models:/{MODEL_NAME}" + (f"/{body.version}" if body.version else f"@{body.alias}")
     try:
         found = resolve(reference, settings.registry, settings.cache_dir)
-        return Choice(path=found.path.absolute(), digest=read_digest(found.path), version=found.version)
+        return ModelRef(path=found.path.absolute(), digest=read_digest(found.path), version=found.version)
     except UnknownVersionError as error:
         raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
     except RegistryError as error:
@@ -75,12 +75,12 @@ def _choose(body: ReloadRequest, settings: Settings) -> Choice:
         raise ProblemError(HTTPStatus.CONFLICT, f"nothing has changed: {error}") from None
 
 
-async def _change(server: Server, choice: Choice, previous: Model) -> int:
-    if server.run is None:
+async def _change(state: AppState, choice: ModelRef, previous: Model) -> int:
+    if state.run is None:
         raise RuntimeError("a server that may reload has a run directory")
     still = f"version {previous.version or 'without a number'}, {previous.digest}, serves on"
     try:
-        return await change_model(server.run, choice, workers=server.workers)
+        return await change_model(state.run, choice, workers=state.workers)
     except BusyError:
         raise ProblemError(
             HTTPStatus.CONFLICT, f"another change, or the start of a worker, is under way; {still}"

@@ -31,7 +31,7 @@ class BusyError(Exception):
     """Somebody else is changing something."""
 
 
-class Choice(BaseModel):
+class ModelRef(BaseModel):
     """A model package to serve.
 
     Attributes:
@@ -53,14 +53,14 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def choice(self) -> Choice | None:
+    def choice(self) -> ModelRef | None:
         """Return what was committed last, or None where nothing was since the server started."""
         try:
-            return Choice.model_validate_json((self.path / _POINTER).read_bytes())
+            return ModelRef.model_validate_json((self.path / _POINTER).read_bytes())
         except FileNotFoundError:
             return None
 
-    def commit(self, choice: Choice) -> None:
+    def commit(self, choice: ModelRef) -> None:
         """Make a choice true. It has happened, whole, or it has not, whatever dies meanwhile.
 
         Raises:

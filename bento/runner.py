@@ -229,7 +229,7 @@ class Runner:
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         """Score on a lane, until there is nothing more."""
-        _give_way()
+        _lower_priority()
         while (batch := self._handed_over.get()) is not None:
             started = time.perf_counter()
             try:
@@ -249,7 +249,7 @@ class Runner:
         self._fill_lanes()
 
 
-def _give_way() -> None:
+def _lower_priority() -> None:
     """Let the event loop go first where both want a processor: it feeds the lanes, and answers meanwhile.
 
     On Linux a thread has a niceness of its own.

@@ -117,7 +117,7 @@ class Scheduler:
         """Forget a request; those of its texts that no lane has taken are never scored."""
         request.over = True
         for text in request.texts:
-            self._backlog.leave(text)
+            self._backlog.remove(text)
 
     def expire(self, request: Request) -> None:
         """End a request whose deadline has passed, if nothing else has."""
@@ -134,7 +134,7 @@ class Scheduler:
             chosen = (
                 self._halves.popleft()
                 if self._halves
-                else self._backlog.take(self._budget(), self.capacity.cheap_padding)
+                else self._backlog.take(self._budget(), self.capacity.cheap_padding_tokens)
             )
             for request in {text.request for text in chosen}:
                 if not request.over and now >= request.deadline:

@@ -20,8 +20,8 @@ from bento.api import create_app
 from bento.direct import Direct
 from bento.protocol import HttpProtocol
 from bento.registry import resolve
-from bento.server import Server
 from bento.settings import PREFIX, Settings, SettingsError, load_settings
+from bento.state import AppState
 
 _KEEP_ALIVE_S = 100  # longer than clients keep an idle connection (Go's: 90 s), so that it is they who end it
 
@@ -35,7 +35,7 @@ class _UvicornServer(uvicorn.Server):
 
     @property
     def refused(self) -> bool:
-        state: Server = self._app.state.server
+        state: AppState = self._app.state.valence
         return state.refused
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -87,7 +87,7 @@ def main() -> int:
 
 def _direct(app: Starlette, settings: Settings) -> Direct | None:
     """Return what answers requests without ASGI; cross-origin headers come from a middleware alone."""
-    return None if settings.cors_origins else Direct(app.state.server)
+    return None if settings.cors_origins else Direct(app.state.valence)
 
 
 def _parse() -> argparse.Namespace:

@@ -111,7 +111,7 @@ class Valence:
         logs.configure(_settings.log_level, _settings.log_requests_per_s)
         version = bentoml.server_context.bento_version
         if version != "not available":  # what BentoML says of code that runs without having been built
-            app.state.server.build = version
+            app.state.valence.build = version
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod

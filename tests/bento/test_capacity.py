@@ -100,7 +100,7 @@ def test_padding_takes_from_the_capacity() -> None:
 
 def test_padding_is_cheap_up_to_half_of_what_a_batch_costs_before_its_first_token() -> None:
     capacity = Capacity(lanes=1, batch_tokens=100)
-    assert capacity.cheap_padding == 100  # as long as nothing is known
+    assert capacity.cheap_padding_tokens == 100  # as long as nothing is known
     for tokens in (10, 20, 40, 80):
         capacity.learn(texts=1, tokens=tokens, padded_tokens=tokens, seconds=2 + tokens / 10)
-    assert capacity.cheap_padding == pytest.approx(10)
+    assert capacity.cheap_padding_tokens == pytest.approx(10)

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from bento.coordinator import RefusedError, WorkersMissingError, change_model
 from bento.package import PackageError
 from bento.participant import Participant
-from bento.rundir import BusyError, Choice, RunDirectory, RunDirectoryError, make_run_directory
+from bento.rundir import BusyError, ModelRef, RunDirectory, RunDirectoryError, make_run_directory
 
 WITHIN_S = 30
-OLD = Choice(path=Path("/old"), digest="sha256:0", version="1")
-NEW = Choice(path=Path("/new"), digest="sha256:1", version="2")
+OLD = ModelRef(path=Path("/old"), digest="sha256:0", version="1")
+NEW = ModelRef(path=Path("/new"), digest="sha256:1", version="2")
 
 Fault = Literal["none", "refuses", "fails to stage", "fails to switch"]
 Death = Literal["none", "before the commit", "after the commit"]
@@ -31,17 +31,17 @@ Death = Literal["none", "before the commit", "after the commit"]
 class Member:
     """A worker with nothing but its choice of a model; one that ends starts anew, as it does."""
 
-    def __init__(self, serves: Choice, fault: Fault = "none") -> None:
+    def __init__(self, serves: ModelRef, fault: Fault = "none") -> None:
         self.serves = serves
         self.ends = 0
-        self.staged: Choice | None = None
+        self.staged: ModelRef | None = None
         self.fault = fault
         self.settled = asyncio.Event()
         self.may_stage = asyncio.Event()
         self.may_stage.set()
         self.switches = 0
 
-    async def stage(self, choice: Choice) -> None:
+    async def stage(self, choice: ModelRef) -> None:
         await self.may_stage.wait()
         if self.fault == "refuses":
             self.settled.set()
@@ -79,7 +79,7 @@ class Mortal(RunDirectory):
         super().__init__(path)
         self.death = death
 
-    def commit(self, choice: Choice) -> None:
+    def commit(self, choice: ModelRef) -> None:
         if self.death == "before the commit":
             raise CoordinatorDiedError
         super().commit(choice)

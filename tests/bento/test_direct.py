@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from bento.direct import Direct
 from bento.protocol import HttpProtocol
-from bento.server import Server
+from bento.state import AppState
 
 WITHIN_S = 20
 JSON = {"content-type": "application/json"}
@@ -37,8 +37,8 @@ class Served:
         self.asgi = 0
 
     @property
-    def server(self) -> Server:
-        server: Server = self.app.state.server
+    def server(self) -> AppState:
+        server: AppState = self.app.state.valence
         return server
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -54,7 +54,7 @@ async def serve(app: Starlette) -> AsyncIterator[Served]:
             served.asgi += scope["type"] == "http"
             await app(scope, receive, send)
 
-        http = partial(HttpProtocol, direct=Direct(app.state.server))
+        http = partial(HttpProtocol, direct=Direct(app.state.valence))
         config = uvicorn.Config(counted, http=cast("type[HttpProtocol]", http), log_config=None)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listening]))
@@ -253,7 +253,7 @@ def test_while_the_server_drains_every_answer_ends_its_connection(
             writer.write(post(GOOD))
             code, head, _ = await read_answer(reader)
             assert (code, b"connection: close" in head) == (200, False)
-            served.server.leaving = True
+            served.server.draining = True
             writer.write(post(GOOD))
             code, head, _ = await read_answer(reader)
             assert (code, head.count(b"connection: close")) == (200, 1)

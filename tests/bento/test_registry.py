@@ -1,4 +1,4 @@
-"""Serving reads what MLflow wrote, by its file and by its server, without the mlflow package."""
+"""LoadedModel reads what MLflow wrote, by its file and by its server, without the mlflow package."""
 
 import shutil
 import socket

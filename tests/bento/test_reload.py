@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from bento.coordinator import change_model
 from bento.package import MODEL_NAME, write_package
 from bento.registry import Resolved, resolve
-from bento.rundir import Choice, RunDirectory
+from bento.rundir import ModelRef, RunDirectory
 from bento.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ def test_back_and_forth(admin: TestClient) -> None:
 
 
 def test_what_is_served_already_is_no_work(admin: TestClient) -> None:
-    old = admin.app.state.server.serving  # type: ignore[attr-defined]
+    old = admin.app.state.valence.serving  # type: ignore[attr-defined]
     answer = admin.post("/reload", json={"alias": "production"}).json()
     assert answer["model"] == answer["previous"] == serving(admin)
     assert answer["workers"] == 1
-    assert admin.app.state.server.serving is old  # type: ignore[attr-defined]
+    assert admin.app.state.valence.serving is old  # type: ignore[attr-defined]
 
 
 def test_without_a_token_set_it_is_off(start: Callable[..., TestClient]) -> None:
@@ -186,14 +186,14 @@ def test_a_package_that_is_gone_is_refused(admin: TestClient, registry: "Registr
 
 
 def test_one_at_a_time(admin: TestClient) -> None:
-    run = admin.app.state.server.run  # type: ignore[attr-defined]
+    run = admin.app.state.valence.run  # type: ignore[attr-defined]
     with RunDirectory(run.path).alone():
         assert_problem(admin.post("/reload", json={"version": "2"}), 409, "under way", "version 1")
     assert admin.post("/reload", json={"version": "2"}).status_code == 200
 
 
 def test_a_missing_worker_is_waited_for(admin: TestClient) -> None:
-    admin.app.state.server.workers = 2  # type: ignore[attr-defined]
+    admin.app.state.valence.workers = 2  # type: ignore[attr-defined]
     answer = admin.post("/reload", json={"version": "2"})
     assert_problem(answer, 503, "1 of 2 workers", "serves on")
     assert int(answer.headers["retry-after"]) >= 1
@@ -203,7 +203,7 @@ def test_a_missing_worker_is_waited_for(admin: TestClient) -> None:
 def test_a_change_that_cannot_be_written_has_not_happened(
     admin: TestClient, registry: "Registry", fault: str
 ) -> None:
-    run: Path = admin.app.state.server.run.path  # type: ignore[attr-defined]
+    run: Path = admin.app.state.valence.run.path  # type: ignore[attr-defined]
     aside, blocker = run.with_name(f"{run.name}-aside"), run / "model.json.new"
     before = serving(admin)
     if fault == "the directory is gone":
@@ -245,9 +245,9 @@ def test_a_change_that_comes_meanwhile_is_what_was_before(
 def test_what_has_happened_is_said_although_the_server_has_gone_meanwhile(
     admin: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = admin.app.state.server  # type: ignore[attr-defined]
+    server = admin.app.state.valence  # type: ignore[attr-defined]
 
-    async def change_and_close(run: RunDirectory, choice: Choice, *, workers: int) -> int:
+    async def change_and_close(run: RunDirectory, choice: ModelRef, *, workers: int) -> int:
         switched = await change_model(run, choice, workers=workers)
         await server.close()
         return switched
@@ -265,7 +265,7 @@ def test_a_switch_that_fails_once_it_is_committed_ends_the_worker_and_not_its_an
     def note(number: int, _: FrameType | None) -> None:
         ended.append(number)
 
-    tell = admin.app.state.server.metrics.set  # type: ignore[attr-defined]
+    tell = admin.app.state.valence.metrics.set  # type: ignore[attr-defined]
 
     def fail(name: str, value: float, *labels: str) -> None:
         if name == "valence_model_info":
@@ -274,7 +274,7 @@ def test_a_switch_that_fails_once_it_is_committed_ends_the_worker_and_not_its_an
 
     handler = signal.signal(signal.SIGTERM, note)
     try:
-        monkeypatch.setattr(admin.app.state.server.metrics, "set", fail)  # type: ignore[attr-defined]
+        monkeypatch.setattr(admin.app.state.valence.metrics, "set", fail)  # type: ignore[attr-defined]
         answer = admin.post("/reload", json={"version": "2"})
     finally:
         signal.signal(signal.SIGTERM, handler)
@@ -297,12 +297,12 @@ def test_a_first_model_that_cannot_be_warmed_up_is_refused(
     write_package(package.path, manifest, tokenizer=package.tokenizer, graph=package.graph)
     monkeypatch.setattr(Scorer, "check", lambda _: None)
     with TestClient(make_app(package.path)) as client:
-        assert client.app.state.server.refused  # type: ignore[attr-defined]
+        assert client.app.state.valence.refused  # type: ignore[attr-defined]
         assert client.get("/readyz").status_code == 503
 
 
 def test_demand_outlasts_the_change(admin: TestClient) -> None:
-    server = admin.app.state.server  # type: ignore[attr-defined]
+    server = admin.app.state.valence  # type: ignore[attr-defined]
     assert server.serving.runner.capacity.used_ratio(time.perf_counter()) == 0, "warming up is no demand"
     server.serving.runner.capacity.ask(1_000_000, time.perf_counter() + 3_600)  # so that it is not forgotten
     admin.post("/reload", json={"version": "2"})
@@ -339,15 +339,15 @@ def test_metrics_tell_of_the_new_model_alone(admin: TestClient, registry: "Regis
 
 def test_the_run_directory_is_there_where_it_is_needed_and_goes(start: Callable[..., TestClient]) -> None:
     with start() as client:
-        run = client.app.state.server.run  # type: ignore[attr-defined]
+        run = client.app.state.valence.run  # type: ignore[attr-defined]
         assert len(run.sockets()) == 1
     assert not run.path.exists()
     with start(admin_token=None) as client:
-        assert client.app.state.server.run is None  # type: ignore[attr-defined]
+        assert client.app.state.valence.run is None  # type: ignore[attr-defined]
 
 
 def test_the_memory_of_the_old_model_is_free_without_the_garbage_collector(admin: TestClient) -> None:
-    server = admin.app.state.server  # type: ignore[attr-defined]
+    server = admin.app.state.valence  # type: ignore[attr-defined]
     old = weakref.ref(server.serving)
     admin.post("/predict", json={"text": "good"})
     gc.disable()

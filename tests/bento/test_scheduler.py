@@ -55,7 +55,7 @@ class Simulation:
             lanes=lanes, batch_tokens=BATCH_TOKENS, max_queue_s=max_queue, clock=lambda: self.now
         )
         self.batches: list[Batch] = []
-        self.cheap_padding: list[float] = []  # when each of them was taken
+        self.cheap_padding_tokens: list[float] = []  # when each of them was taken
         self.longest = 0.0
         self.again = 0
         self.most_waiting = 0
@@ -120,13 +120,13 @@ class Simulation:
     def _fill(self) -> None:
         self.most_waiting = max(self.most_waiting, len({id(text.request) for text in self.waiting()}))
         while True:
-            cheap_padding = self.scheduler.capacity.cheap_padding
+            cheap_padding_tokens = self.scheduler.capacity.cheap_padding_tokens
             batch = self.scheduler.take()
             if batch is None:
                 break
             self._running += 1
             self.batches.append(batch)
-            self.cheap_padding.append(cheap_padding)
+            self.cheap_padding_tokens.append(cheap_padding_tokens)
             for text in batch.texts:
                 assert not text.request.over, "nobody waits for it any more"
                 assert self.now < text.request.deadline
@@ -214,13 +214,13 @@ def test_no_batch_is_over_its_budget_or_more_padding_than_is_allowed(
 ) -> None:
     simulation = Simulation(lanes=lanes, slowness=slowness)
     simulation.play(calls)
-    for batch, cheap_padding in zip(simulation.batches, simulation.cheap_padding, strict=True):
+    for batch, cheap_padding_tokens in zip(simulation.batches, simulation.cheap_padding_tokens, strict=True):
         sizes = [len(text) for text in batch.texts]
         assert batch.padded_tokens == len(sizes) * max(sizes)
         assert batch.tokens == sum(sizes)
         assert batch.padded_tokens <= BATCH_TOKENS or len(sizes) == 1
         padding = batch.padded_tokens - batch.tokens
-        assert padding <= max(cheap_padding, batch.padded_tokens / 32)
+        assert padding <= max(cheap_padding_tokens, batch.padded_tokens / 32)
 
 
 @thorough

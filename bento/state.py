@@ -11,42 +11,42 @@ from starlette.types import Scope
 from bento.exchange import Exchange
 from bento.logs import log_event
 from bento.metrics import Metrics
+from bento.model import LoadedModel, load_model
 from bento.problems import ProblemError
-from bento.rundir import Choice, RunDirectory
-from bento.serving import Serving, open_serving
+from bento.rundir import ModelRef, RunDirectory
 from bento.settings import Settings
 
 
 @dataclass
-class Server:
+class AppState:
     """The settings, the counters and, while the server is ready, the model that answers.
 
     Its model can be changed: `stage` one beside the one that serves, then `switch` to it or `discard` it.
 
     Attributes:
         refused: Its model must not be served, so it will never be ready.
-        leaving: It still answers, but nobody should begin to ask it.
+        draining: It still answers, but nobody should begin to ask it.
         run: Where the workers agree on a model; None where it cannot be changed.
         workers: How many have to agree.
     """
 
     settings: Settings
     metrics: Metrics
-    serving: Serving | None = None
+    serving: LoadedModel | None = None
     build: str = "source"
-    leaving: bool = False
+    draining: bool = False
     refused: bool = False
     started: float = field(default_factory=time.monotonic)
     run: RunDirectory | None = None
     workers: int = 1
-    _staged: Serving | None = None
+    _staged: LoadedModel | None = None
     _retiring: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
-    def of(cls, scope: Scope) -> "Server":
+    def of(cls, scope: Scope) -> "AppState":
         """Return the server that this ASGI scope's request reached."""
-        server: Server = scope["app"].state.server
-        return server
+        state: AppState = scope["app"].state.valence
+        return state
 
     def tell(self) -> None:
         """Write the metrics, for whichever worker is asked for them."""
@@ -54,19 +54,19 @@ class Server:
             self.serving.set_gauges()
         self.metrics.flush()
 
-    def begin(self, serving: Serving) -> None:
+    def begin(self, serving: LoadedModel) -> None:
         """Serve the first model."""
         serving.take_over(None)
         self.serving = serving
         log_event("ready", model=serving.model.model_dump(), lanes=serving.lanes)
 
-    async def stage(self, choice: Choice) -> None:
+    async def stage(self, choice: ModelRef) -> None:
         """Load a model beside the one that serves, and warm it up.
 
         Raises:
             PackageError: It must not be served; nothing is staged.
         """
-        self._staged = await open_serving(choice, self.settings, self.metrics)
+        self._staged = await load_model(choice, self.settings, self.metrics)
         log_event("staged", model=self._staged.model.model_dump())
 
     def switch(self) -> None:
@@ -97,7 +97,7 @@ class Server:
         log_event("drained")
 
 
-async def _let_go(serving: Serving) -> None:
+async def _let_go(serving: LoadedModel) -> None:
     """Close a model, and free what loading it left in cycles: as much as its files.
 
     Quick, since the collector does not look at what was there when the server became ready.
@@ -106,16 +106,16 @@ async def _let_go(serving: Serving) -> None:
     gc.collect()
 
 
-def ready(server: Server, exchange: Exchange) -> Serving:
+def ready(state: AppState, exchange: Exchange) -> LoadedModel:
     """Return the model that answers, and note in the exchange that it does.
 
     Raises:
         ProblemError: 503, the server is starting or going.
     """
-    if server.serving is None:
+    if state.serving is None:
         raise unavailable()
-    exchange.model_version = server.serving.version
-    return server.serving
+    exchange.model_version = state.serving.version
+    return state.serving
 
 
 def unavailable() -> ProblemError:

@@ -12,7 +12,7 @@ from bento.cpus import usable_cpus
 from bento.ids import uuid7
 from bento.metrics import Metrics
 from bento.package import Histogram, Manifest, PackageError, read_package
-from bento.rundir import Choice
+from bento.rundir import ModelRef
 from bento.runner import BatchReport, Runner
 from bento.schemas import Model
 from bento.scorer import Encoding, Scorer
@@ -41,8 +41,8 @@ class Answer:
     timings_s: dict[str, float]
 
 
-class Serving:
-    """One model, ready to answer. Made by `open_serving`.
+class LoadedModel:
+    """One model, ready to answer. Made by `load_model`.
 
     Attributes:
         manifest: What the package says of itself.
@@ -78,7 +78,7 @@ class Serving:
         self.runner.start()
         await self.runner.warm_up([self._scorer.encode(canary.text) for canary in self.manifest.canaries])
 
-    def take_over(self, previous: "Serving | None") -> None:
+    def take_over(self, previous: "LoadedModel | None") -> None:
         """Be the model that metrics tell of, instead of the previous one, with the demand that it met."""
         told = self._describe()
         if previous is not None:
@@ -215,7 +215,7 @@ class Serving:
         self._metrics.count("valence_observed_total", "certain", "true" if certain else "false")
 
 
-async def open_serving(choice: Choice, settings: Settings, metrics: Metrics) -> Serving:
+async def load_model(choice: ModelRef, settings: Settings, metrics: Metrics) -> LoadedModel:
     """Load a model package, prove that it computes what it should, and warm it up.
 
     Args:
@@ -234,7 +234,7 @@ async def open_serving(choice: Choice, settings: Settings, metrics: Metrics) -> 
         name = package.manifest.name
         return scorer, package.manifest, Model(name=name, version=choice.version, digest=package.digest)
 
-    serving = Serving(*await asyncio.to_thread(load), settings, metrics)
+    serving = LoadedModel(*await asyncio.to_thread(load), settings, metrics)
     try:
         await serving.start()
     except ScoringError as error:
@@ -247,7 +247,7 @@ async def open_serving(choice: Choice, settings: Settings, metrics: Metrics) -> 
 
 
 def _observe_batch(metrics: Metrics, report: BatchReport) -> None:
-    """Count a batch. Not a method, as nothing of a `Serving` may refer to it: see `Serving.close`."""
+    """Count a batch. Not a method, as nothing of a `LoadedModel` may refer to it: see `LoadedModel.close`."""
     observe = metrics.observe
     for wait_s in report.waits_s:
         observe("valence_queue_wait_seconds", wait_s)
