@@ -46,8 +46,10 @@ def make_job(name: str, wish: Wish) -> dict[str, Any]:
         "command": ["sh", "-c", _RUN, "train"],
         "args": list(wish.arguments),
         "env": [
-            # Nobody's home directory is in the image.
+            # Its user is not in the image's list of users, and DVC would keep state in /var/tmp.
             {"name": "HOME", "value": "/work"},
+            {"name": "USER", "value": "train"},
+            {"name": "DVC_SITE_CACHE_DIR", "value": "/tmp/dvc"},  # noqa: S108
             *([{"name": "MLFLOW_TRACKING_URI", "value": wish.tracking_uri}] if wish.tracking_uri else []),
         ],
         "envFrom": [{"secretRef": {"name": secret}} for secret in wish.secrets],

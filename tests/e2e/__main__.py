@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from urllib3.exceptions import HTTPError
 
 from scripts.tools import ToolError
 from tests.e2e import preflight, report
+from tests.e2e.balancer import REMOVAL_DELAY_S
 from tests.e2e.cases import CASES
 from tests.e2e.cluster import Cluster, ClusterError
 from tests.e2e.helm import Helm, HelmError
@@ -23,6 +25,8 @@ from tests.e2e.route import RouteError, open_route
 from tests.e2e.scene import CaseError, Scene, SkippedError, base_values, look_into, now
 
 _GONE_WITHIN_S = 120
+# A case is over when the balancer has forgotten the pods that left, as some are sent to them until then.
+_AFTERWARDS_S = REMOVAL_DELAY_S + 1
 _KEPT_RATE = 0.9  # of the rate, below which too little was sent to prove anything
 _EXPECTED = (CaseError, ClusterError, HelmError, LoadError, ApiException, HTTPError)
 
@@ -106,6 +110,7 @@ def _try(name: str, scene: Scene) -> Outcome:
         skipped = str(error)
     except _EXPECTED as error:
         wrong = str(error)
+    time.sleep(_AFTERWARDS_S)
     try:
         window = scene.load.window(began)
     except LoadError as error:

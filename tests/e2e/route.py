@@ -54,7 +54,7 @@ def open_route(api: client.ApiClient, cluster: Cluster, url: str) -> Iterator[Ro
     """
     if url:
         route = _at(url)
-        if error := _refuses(route):
+        if error := _keeps_refusing(route, 10):
             raise RouteError(f"VALENCE_E2E_URL, {url}, does not lead to the release: {error}")
         yield route
         return
@@ -101,7 +101,7 @@ def _by_pods_or_nodes(api: client.ApiClient, cluster: Cluster, service: Object, 
             if (port := service["spec"]["ports"][0].get("nodePort")) is None:
                 continue
             route = _at(f"http://{_bracketed(host)}:{port}")
-            if not (error := _refuses(route)):
+            if not (error := _keeps_refusing(route, 3)):
                 return route
             tried.append(f"node's port at {host}:{port}: {error}")
     proxied = _by_proxy(api, cluster.namespace, pick)
@@ -174,6 +174,14 @@ def _refuses(route: Route, address: Address | None = None) -> str:
     finally:
         connection.close()
     return "" if answer.status == 200 else f"{answer.status} {content}"
+
+
+def _keeps_refusing(route: Route, within_s: float) -> str:
+    """Return why predictions still do not get through after a time, nothing as soon as one does."""
+    deadline = time.monotonic() + within_s
+    while (error := _refuses(route)) and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_S)
+    return error
 
 
 def _bracketed(host: str) -> str:

@@ -35,13 +35,13 @@ def miniature(tmp_path: Path, make_package: "MakePackage") -> Iterator[Miniature
 class Suite:
     """`python -m tests.e2e` on a miniature."""
 
-    def __init__(self, miniature: Miniature, folder: Path, major: str = "4") -> None:
+    def __init__(self, miniature: Miniature, folder: Path, major: str = "4", drain_s: int = 7) -> None:
         self.reports = folder / "reports"
         programs = folder / "programs"
         programs.mkdir()
         (programs / "helm").symlink_to(tools.helm(major))
         values = folder / "values.yaml"
-        values.write_text("drain: {serveSeconds: 7}\n")
+        values.write_text(f"drain: {{serveSeconds: {drain_s}}}\n")
         self._command = [sys.executable, "-u", "-m", "tests.e2e", "--values", str(values)]
         self._command += ["--reports", str(self.reports)]
         self.environment = os.environ | {
@@ -80,10 +80,8 @@ def test_a_release_loses_nothing(miniature: Miniature, tmp_path: Path, major: st
 
 
 def test_pods_that_just_go_are_found_out(miniature: Miniature, tmp_path: Path) -> None:
-    """Told to stop, they serve on for no time at all, as by a chart without a drain."""
-    (tmp_path / "values.yaml").unlink(missing_ok=True)
-    suite = Suite(miniature, tmp_path)
-    (tmp_path / "values.yaml").write_text("drain: {serveSeconds: 0}\n")
+    """Told to stop, they serve on for a second, and the balancer hears of it after five."""
+    suite = Suite(miniature, tmp_path, drain_s=1)
     code, said = suite.run("--case", "pod-deletion")
     assert code == 1, said
     assert "requests failed:" in said
