@@ -16,8 +16,11 @@ __all__ = ["make_package", "registry"]  # fixtures
 
 def answer_as(valence: Valence, package: Package) -> None:
     """Let pods score canary texts as a package says, and nothing else of interest."""
-    canaries = {each.text: dict(each.scores) for each in package.manifest.canaries}
-    labels = package.manifest.labels
+    labels = [str(label) for label in package.manifest.labels]
+    canaries = {
+        each.text: {str(label): score for label, score in each.scores.items()}
+        for each in package.manifest.canaries
+    }
     even = dict.fromkeys(labels, 1 / len(labels))
     valence.cluster.pods.score = lambda text: canaries.get(text, even)
 
