@@ -67,6 +67,10 @@ class Api:
         """Apply a JSON merge patch; otherwise as `get`."""
         return self._json(self._patiently("PATCH", path, body=patch))
 
+    def create(self, path: str, each: Json) -> Json:
+        """Add an object; otherwise as `get`."""
+        return self._json(self._patiently("POST", path, body=each))
+
     def text(self, path: str, query: Mapping[str, str]) -> str:
         """Return plain text, which a log is; otherwise as `get`."""
         return self._patiently("GET", path, query).data.decode(errors="replace")

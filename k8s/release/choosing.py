@@ -1,5 +1,6 @@
 """Which model is meant, and whether it can be deployed the way the cluster takes its models."""
 
+import hashlib
 from pathlib import Path
 
 import yaml
@@ -29,7 +30,7 @@ def choose_model(version: str, values: Path | None, registry: str | None, helm: 
     if written is not None and registry is None:
         if written.version != version or not DIGEST.fullmatch(written.digest):
             raise ReleaseError(f"{values} is about version {written.version}, not {version}")
-        return Found(written, (), None)
+        return Found(written, (), _package_beside(values, written.digest))
     found = find(reference(deployed["model"]["name"], version), registry, download=True)
     if source == "image" and written is None and found.model != from_values(deployed):
         raise ReleaseError(
@@ -41,6 +42,15 @@ def choose_model(version: str, values: Path | None, registry: str | None, helm: 
             f"{values} is about {written}, and the registry says that {version} is {found.model}"
         )
     return found
+
+
+def _package_beside(values: Path | None, digest: str) -> Path | None:
+    """Find the package that `make image` has left behind; its digest is that of its manifest."""
+    manifest = (values or Path()).parent / "model" / "manifest.json"
+    if not manifest.is_file():
+        return None
+    found = "sha256:" + hashlib.sha256(manifest.read_bytes()).hexdigest()
+    return manifest.parent if found == digest else None
 
 
 def reference(name: str, version: str) -> str:

@@ -22,7 +22,7 @@ class Entry:
 
 def tell_history(api: Api, helm: Helm, last: int) -> list[Entry]:
     """Return the last revisions with their models, oldest first."""
-    records = read_records(find_deployment(api, helm.release))
+    records = read_records(api, find_deployment(api, helm.release))
     entries: list[Entry] = []
     for revision in helm.history()[-last:]:
         model, note = helm.model(revision.number), revision.description

@@ -1,6 +1,8 @@
-"""What releases have been made, by whom and why: kept in an annotation of the Deployment.
+"""What releases have been made, by whom and why: kept in a ConfigMap that goes with the Deployment.
 
-It is what an interrupted release goes on from, and what keeps two of them from running at once.
+It is what an interrupted release goes on from, and what keeps two of them from running at once. Annotations of
+the Deployment would not do: its controller copies them to ReplicaSets, and `kubectl rollout undo` copies them
+back, so that an old record would be taken for the present one.
 """
 
 import getpass
@@ -12,11 +14,12 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 from k8s.release.api import Api, ApiError, Json
-from k8s.release.deployment import DEPLOYMENTS, find_deployment
+from k8s.release.deployment import find_deployment
 from k8s.release.model import Model
 from k8s.release.outcome import ReleaseError
 
-ANNOTATION = "valence/releases"
+KEY = "releases.json"
+_CONFIG_MAPS = "v1/configmaps"
 _KEPT = 10  # as many as Helm keeps revisions
 _TRIES = 10
 
@@ -62,16 +65,9 @@ def whoever_runs_this() -> str:
     return actor or f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def read_records(deployment: Json) -> list[Record]:
-    """Return the releases that a Deployment tells of, oldest first."""
-    raw = deployment["metadata"].get("annotations", {}).get(ANNOTATION, "[]")
-    try:
-        return [_parse(each) for each in json.loads(raw)]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ReleaseError(
-            f"the annotation {ANNOTATION} of {deployment['metadata']['name']} is damaged ({error}); "
-            f"remove it: kubectl annotate deployment {deployment['metadata']['name']} {ANNOTATION}-"
-        ) from error
+def read_records(api: Api, deployment: Json) -> list[Record]:
+    """Return the releases that a Deployment has had, oldest first."""
+    return parse_records(_find(api, _name(deployment)))
 
 
 def save(api: Api, release: str, record: Record) -> None:
@@ -80,9 +76,10 @@ def save(api: Api, release: str, record: Record) -> None:
     Raises:
         ReleaseError: Somebody else has begun a release meanwhile.
     """
+    deployment = find_deployment(api, release)
     for _ in range(_TRIES):
-        deployment = find_deployment(api, release)
-        records = [each for each in read_records(deployment) if each.id != record.id]
+        found = _find(api, _name(deployment))
+        records = [each for each in parse_records(found) if each.id != record.id]
         other = next((each for each in records if each.open), None)
         if other is not None:
             raise ReleaseError(
@@ -90,16 +87,53 @@ def save(api: Api, release: str, record: Record) -> None:
                 "wait, or end that with: python -m k8s.release undo"
             )
         kept = json.dumps([asdict(each) for each in [*records, record][-_KEPT:]], separators=(",", ":"))
-        meta = deployment["metadata"]
-        patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "annotations": {ANNOTATION: kept}}}
         try:
-            api.patch(f"{DEPLOYMENTS}/{meta['name']}", patch)
+            _write(api, deployment, found, {KEY: kept})
         except ApiError as error:
             if error.status != 409:
                 raise
         else:
             return
-    raise ReleaseError(f"the Deployment of {release} changes faster than it can be annotated; run this again")
+    raise ReleaseError(f"{_name(deployment)} changes faster than it can be written; run this again")
+
+
+def _name(deployment: Json) -> str:
+    return f"{deployment['metadata']['name']}-releases"
+
+
+def _find(api: Api, name: str) -> Json | None:
+    try:
+        return api.get(f"{_CONFIG_MAPS}/{name}")
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _write(api: Api, deployment: Json, found: Json | None, data: dict[str, str]) -> None:
+    if found is not None:
+        meta = found["metadata"]
+        patch = {"metadata": {"resourceVersion": meta["resourceVersion"]}, "data": data}
+        api.patch(f"{_CONFIG_MAPS}/{meta['name']}", patch)
+        return
+    name, uid = deployment["metadata"]["name"], deployment["metadata"]["uid"]
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid}
+    metadata = {"name": _name(deployment), "ownerReferences": [owner]}
+    api.create(_CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+
+def parse_records(found: Json | None) -> list[Record]:
+    """Read the releases out of the ConfigMap; none where there is none."""
+    if found is None:
+        return []
+    try:
+        return [_parse(each) for each in json.loads(found["data"][KEY])]
+    except (ValueError, TypeError, KeyError) as error:
+        name = found["metadata"]["name"]
+        raise ReleaseError(
+            f"the ConfigMap {name} is damaged ({error}); without it nothing is remembered, and all else "
+            f"goes on: kubectl delete configmap {name}"
+        ) from error
 
 
 def _parse(each: dict[str, Any]) -> Record:

@@ -90,7 +90,7 @@ class Release:
         )
 
     def _records(self) -> list[Record]:
-        return read_records(find_deployment(self.api, self.helm.release))
+        return read_records(self.api, find_deployment(self.api, self.helm.release))
 
     def _save(self, record: Record) -> Record:
         save(self.api, self.helm.release, record)

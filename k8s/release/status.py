@@ -35,7 +35,7 @@ def tell_status(api: Api, helm: Helm, registry: str | None) -> Status:
         name = pod["metadata"]["name"]
         image = pod["spec"]["containers"][0]["image"]
         lines.append(f"pod       {name}: {_describe(running[name])}, image {image}")
-    records = read_records(rollout.deployment)
+    records = read_records(api, rollout.deployment)
     if records:
         last = records[-1]
         lines.append(f"release   {last.model} by {last.who}, {last.started}: {last.state} ({last.why})")

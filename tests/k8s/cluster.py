@@ -102,7 +102,7 @@ class Cluster:
                         "name": name,
                         "namespace": meta["namespace"],
                         "labels": labels,
-                        "annotations": {_REVISION: str(newest + 1)},
+                        "annotations": meta.get("annotations", {}) | {_REVISION: str(newest + 1)},
                         "ownerReferences": [_owner(deployment)],
                     },
                     "spec": {
@@ -114,6 +114,8 @@ class Cluster:
             )
         elif existing["metadata"]["annotations"][_REVISION] != str(newest):
             existing = self._change(REPLICA_SET, existing, _annotated(_REVISION, str(newest + 1)))
+        copied = {**meta.get("annotations", {}), _REVISION: existing["metadata"]["annotations"][_REVISION]}
+        existing = self._change(REPLICA_SET, existing, {"metadata": {"annotations": copied}})
         revision = existing["metadata"]["annotations"][_REVISION]
         if meta.get("annotations", {}).get(_REVISION) != revision:
             self._change(DEPLOYMENT, deployment, _annotated(_REVISION, revision))

@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from k8s.release.cli import main
+from k8s.release.record import Record, parse_records
 from scripts import tools
 from tests.k8s.api_server import ApiServer, running
 from tests.k8s.cluster import Cluster, working
-from tests.k8s.kinds import DEPLOYMENT, POD, Json
+from tests.k8s.kinds import CONFIG_MAP, DEPLOYMENT, POD, Json
 from tests.k8s.prometheus import missing, prometheus
 
 CHART = Path(__file__).resolve().parents[2] / "helm" / "valence"
@@ -95,6 +96,12 @@ class Valence:
     @property
     def deployment(self) -> Json:
         return self.server.store.find(DEPLOYMENT, NAMESPACE, "valence")
+
+    @property
+    def records(self) -> list[Record]:
+        """The releases that have been made."""
+        found = self.server.store.find(CONFIG_MAP, NAMESPACE, "valence-releases")
+        return parse_records(found)
 
     @property
     def serving(self) -> set[str]:

@@ -24,14 +24,15 @@ class Kind:
 POD = Kind("", "v1", "Pod", "pods")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets")
+CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 KINDS = (
+    CONFIG_MAP,
     POD,
     DEPLOYMENT,
     REPLICA_SET,
     Kind("", "v1", "Namespace", "namespaces", namespaced=False),
     Kind("", "v1", "Node", "nodes", namespaced=False),
     Kind("", "v1", "Secret", "secrets"),
-    Kind("", "v1", "ConfigMap", "configmaps"),
     Kind("", "v1", "Service", "services"),
     Kind("", "v1", "ServiceAccount", "serviceaccounts"),
     Kind("", "v1", "Event", "events"),

@@ -4,17 +4,16 @@ import json
 
 import pytest
 
-from k8s.release.record import ANNOTATION, Record, read_records
+from k8s.release.record import KEY, Record
 from tests.k8s.conftest import NAMESPACE, Valence, Watch, digest
 from tests.k8s.fate import Fate
-from tests.k8s.kinds import DEPLOYMENT, Json
 
 GOOD_PAST = {"200": 90_000, "500": 90, "slow": 300}
 both_helms = pytest.mark.parametrize("helm_major", ["3", "4"], ids=["helm3", "helm4"])
 
 
 def last(valence: Valence) -> Record:
-    return read_records(valence.deployment)[-1]
+    return valence.records[-1]
 
 
 @both_helms
@@ -184,11 +183,9 @@ def test_a_bake_needs_a_prometheus(valence: Valence) -> None:
 
 
 def test_a_damaged_record_is_named(valence: Valence) -> None:
-    def damage(deployment: Json) -> Json:
-        deployment["metadata"]["annotations"][ANNOTATION] = "{"
-        return deployment
-
-    valence.server.store.change(DEPLOYMENT, NAMESPACE, "valence", damage)
+    meta = {"name": "valence-releases", "namespace": NAMESPACE}
+    damaged = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {KEY: "{"}}
+    valence.server.store.create(damaged)
     answer = valence.release("2", "--values", valence.values("2"), "--bake", "0")
     assert answer.code == 2
-    assert f"kubectl annotate deployment valence {ANNOTATION}-" in answer.said
+    assert "kubectl delete configmap valence-releases" in answer.said

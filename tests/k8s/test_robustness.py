@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from k8s.release.record import read_records
 from tests.k8s.conftest import Valence
 from tests.k8s.fate import Fate
 
@@ -19,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(
     ("verb", "resource", "code", "reason"),
     [
-        ("patch", "deployments", 409, "Conflict"),
+        ("patch", "configmaps", 409, "Conflict"),
+        ("create", "configmaps", 409, "AlreadyExists"),
         ("watch", "deployments", 410, "Expired"),
         ("list", "pods", 503, "ServiceUnavailable"),
         ("list", "deployments", 429, "TooManyRequests"),
@@ -57,7 +57,7 @@ def test_an_interrupted_release_is_gone_on_with(valence: Valence, moment: str) -
     options = ["--values", valence.values("2"), "--bake", "0"]
     timeout = "600s" if moment == "new pods ready" else "2s"
     if moment == "going back":
-        valence.server.delay("patch", "deployments", 2, times=2)  # so that it is caught in the act
+        valence.server.delay("patch", "configmaps", 2, times=2)  # so that it is caught in the act
     with subprocess.Popen(
         [sys.executable, "-m", "k8s.release", "2", *options, "--timeout", timeout],
         cwd=ROOT,
@@ -76,7 +76,7 @@ def test_an_interrupted_release_is_gone_on_with(valence: Valence, moment: str) -
     valence.cluster.fate("2", Fate.READY)
     answer = valence.release("2", *options)
     revisions = json.loads(valence.helm("history", "valence", "--output", "json"))
-    (record,) = read_records(valence.deployment)
+    (record,) = valence.records
     if moment == "going back":
         assert answer.code in (0, 1), answer.said  # as its undo had been written down, or not yet
     else:
@@ -88,8 +88,7 @@ def test_a_helm_that_was_killed_is_brought_back_first(valence: Valence) -> None:
     """Helm leaves `pending-upgrade` behind and refuses to go on by itself."""
     values = valence.values("2")
     valence.cluster.fate("2", Fate.UNREADY)
-    valence.server.delay("patch", "deployments", 0, times=1)  # our own annotation
-    valence.server.delay("patch", "deployments", 30, times=1)  # helm's
+    valence.server.delay("patch", "deployments", 30)
     with subprocess.Popen(
         [sys.executable, "-m", "k8s.release", "2", "--values", values, "--bake", "0"],
         cwd=ROOT,
@@ -97,7 +96,7 @@ def test_a_helm_that_was_killed_is_brought_back_first(valence: Valence) -> None:
         start_new_session=True,
     ) as process:
         with valence.server.store.changed:
-            begun = valence.server.store.changed.wait_for(lambda: patches(valence) == 2, 60)
+            begun = valence.server.store.changed.wait_for(lambda: patches(valence) == 1, 60)
         assert begun
         os.killpg(process.pid, signal.SIGKILL)
     assert "pending-upgrade" in valence.helm("history", "valence")

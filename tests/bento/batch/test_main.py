@@ -1,6 +1,7 @@
 """`python -m bento.batch` as it is run: what it writes, what it says, how it ends."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -125,3 +126,16 @@ def test_help_tells_what_becomes_of_blank_lines(
     with pytest.raises(SystemExit, match=r"^0$"):
         main()
     assert "A blank line is such a row in a file of one column" in " ".join(capsys.readouterr().out.split())
+
+
+def test_tells_what_it_cost(tmp_path: Path, package_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in.csv").write_text("id, text \n1,good\n2,\n3,awful\n")
+    options = ["--model", str(package_dir), "--measure", "cost.json"]
+    monkeypatch.setattr(sys, "argv", ["bento.batch", "in.csv", "out.csv", *options])
+    assert main() == 0
+    cost = json.loads((tmp_path / "cost.json").read_text())
+    assert cost["rows"] == 3
+    assert cost["seconds"] > 0
+    assert cost["cpu_ms_per_text"] > 0
+    assert 0 < cost["alone_ms"]["p50"] <= cost["alone_ms"]["p99"]
+    assert cost["max_rss_mib"] > 10
