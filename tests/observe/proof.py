@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.observe.faults import FAULTS, POISON, RATE, USUAL, Alert, Fault, Subject, address
+from tests.observe.faults import FAULTS, LONG, POISON, RATE, USUAL, Alert, Fault, Subject, address
 from tests.observe.packages import profiled, slowed
 from tests.observe.stack import Notification, Stack, run_stack
 from tests.observe.traffic import run_callers
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _RESOLVED_WITHIN_S = 480
 _TOLD_WITHIN_S = 30
-_LAYERS = 40  # of the model that is easily overloaded
+_LAYERS = 8  # of the model that long texts overload
 _SLOW_S = 0.3  # that a batch of the slow model takes
 # The slow model's: it warms up soon, and everybody may wait for it.
 _ONE_LANE = {"VALENCE_LANES": "1", "VALENCE_BATCH_TOKENS": "64", "VALENCE_MAX_QUEUE_MS": "60000"}
@@ -60,7 +60,7 @@ def prove(folder: Path, make_package: "MakePackage", serve: "Serve", serve_alone
     """Break and mend everything; servers and Prometheus live as long as the context."""
     usual = profiled(make_package(folder / "usual", poison=[POISON])).path
     newer = profiled(make_package(folder / "newer", extra_words=["newer"])).path
-    large = profiled(make_package(folder / "large", layers=_LAYERS)).path
+    large = profiled(make_package(folder / "large", layers=_LAYERS), short_tokens=LONG).path
     slow = slowed(profiled(make_package(folder / "slow")), batch_s=_SLOW_S).path
     with ExitStack() as running:
         stack = running.enter_context(run_stack(folder / "stack"))
