@@ -114,11 +114,11 @@ def _errors(subject: Subject) -> None:
 def _slow(subject: Subject) -> None:
     """Roll out a model that takes a third of a second, and go back to the former one."""
     usual, slow = subject.servers
-    _wait(5)
+    _wait(3)
     with subject.fault():
         _roll(subject, usual, slow)
         subject.callers[0].rate, subject.callers[1].rate = 0, RATE
-        _wait(65)
+        _wait(38)
         subject.callers[0].rate, subject.callers[1].rate = RATE, 0
         _roll(subject, slow, usual)
 
