@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 # The profile of the package that is served: what of these is said, a quarter each, is what training saw.
 USUAL = ("good", "bad", "table", "the film was")
 POISON = "arsenic"
+LONG = 60  # tokens
 RATE = 20.0  # requests a second, so that a minute has more than the minimum of an alert
 
 _POISONED = (*USUAL, *USUAL, "good", f"the {POISON}")
 _DRIFTED = ("fantastic " * 12,)
 # As usual in what the model says to them, but longer; in no order, lest every fourth be refused.
-_LONG = tuple(random.Random(0).choices([" ".join((text.split() * 8)[:8]) for text in USUAL], k=1000))
+_LONG = tuple(random.Random(0).choices([" ".join((text.split() * LONG)[:LONG]) for text in USUAL], k=1000))
 _OVERLOAD = 4  # times what can be answered
 _BURNS = ("14.4", "6", "3", "1")
 
@@ -113,11 +114,11 @@ def _errors(subject: Subject) -> None:
 def _slow(subject: Subject) -> None:
     """Roll out a model that takes a third of a second, and go back to the former one."""
     usual, slow = subject.servers
-    _wait(5)
+    _wait(3)
     with subject.fault():
         _roll(subject, usual, slow)
         subject.callers[0].rate, subject.callers[1].rate = 0, RATE
-        _wait(65)
+        _wait(38)
         subject.callers[0].rate, subject.callers[1].rate = RATE, 0
         _roll(subject, slow, usual)
 

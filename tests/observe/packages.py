@@ -13,12 +13,15 @@ from bento.package import Histogram, Package, Profile, hash_files, write_package
 _WIDTH = 1024  # of the matrix whose products take time
 
 
-def profiled(package: Package) -> Package:
-    """Have the package say that it was trained on what is usually asked (`tests.observe.faults.USUAL`)."""
+def profiled(package: Package, *, short_tokens: int = 8) -> Package:
+    """Have the package say that it was trained on what is usually asked (`tests.observe.faults.USUAL`).
+
+    Texts of up to `short_tokens` tokens are all one to it.
+    """
     profile = Profile(
         sentiment={"negative": 0.5, "neutral": 0.25, "positive": 0.25},
         confidence=Histogram(bounds=(0.5, 0.8), shares=(0.25, 0.0, 0.75)),
-        input_tokens=Histogram(bounds=(8.0, 64.0), shares=(1.0, 0.0, 0.0)),
+        input_tokens=Histogram(bounds=(short_tokens, 128.0), shares=(1.0, 0.0, 0.0)),
     )
     manifest = package.manifest.model_copy(update={"profile": profile})
     return write_package(package.path, manifest, tokenizer=package.tokenizer, graph=package.graph)

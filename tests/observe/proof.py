@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.observe.faults import FAULTS, POISON, RATE, USUAL, Alert, Fault, Subject, address
+from tests.observe.faults import FAULTS, LONG, POISON, RATE, USUAL, Alert, Fault, Subject, address
 from tests.observe.packages import profiled, slowed
 from tests.observe.stack import Notification, Stack, run_stack
 from tests.observe.traffic import run_callers
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _RESOLVED_WITHIN_S = 480
 _TOLD_WITHIN_S = 30
-_LAYERS = 40  # of the model that is easily overloaded
+_LAYERS = 8  # of the model that long texts overload
 _SLOW_S = 0.3  # that a batch of the slow model takes
 # The slow model's: it warms up soon, and everybody may wait for it.
 _ONE_LANE = {"VALENCE_LANES": "1", "VALENCE_BATCH_TOKENS": "64", "VALENCE_MAX_QUEUE_MS": "60000"}
@@ -35,7 +35,7 @@ class Proof:
 
     Attributes:
         started: When traffic began, in seconds since 1970; the next is when everything was over.
-        fired: When each alert of a release first fired, in seconds since 1970.
+        fired: When each alert of a release began and ended to fire, in seconds since 1970.
         unresolved: What still fired, or was about to, at the end; by release.
     """
 
@@ -43,7 +43,7 @@ class Proof:
     subjects: dict[str, Subject]
     started: float
     ended: float
-    fired: dict[str, dict[Alert, float]]
+    fired: dict[str, dict[Alert, tuple[float, float]]]
     unresolved: dict[str, set[Alert]]
 
     def told(self, release: str) -> dict[Alert, list[Notification]]:
@@ -60,7 +60,7 @@ def prove(folder: Path, make_package: "MakePackage", serve: "Serve", serve_alone
     """Break and mend everything; servers and Prometheus live as long as the context."""
     usual = profiled(make_package(folder / "usual", poison=[POISON])).path
     newer = profiled(make_package(folder / "newer", extra_words=["newer"])).path
-    large = profiled(make_package(folder / "large", layers=_LAYERS)).path
+    large = profiled(make_package(folder / "large", layers=_LAYERS), short_tokens=LONG).path
     slow = slowed(profiled(make_package(folder / "slow")), batch_s=_SLOW_S).path
     with ExitStack() as running:
         stack = running.enter_context(run_stack(folder / "stack"))
@@ -96,7 +96,7 @@ def prove(folder: Path, make_package: "MakePackage", serve: "Serve", serve_alone
                 done.result()
         unresolved = _wait_until_resolved(stack)
         _wait_until_told(stack)
-        yield Proof(stack, subjects, started, time.time(), _first_firing(stack, started), unresolved)
+        yield Proof(stack, subjects, started, time.time(), _times(stack, started), unresolved)
 
 
 def which(labels: dict[str, str]) -> Alert:
@@ -127,10 +127,12 @@ def _wait_until_told(stack: Stack) -> None:
         threading.Event().wait(0.2)
 
 
-def _first_firing(stack: Stack, started: float) -> dict[str, dict[Alert, float]]:
-    found: dict[str, dict[Alert, float]] = defaultdict(dict)
+def _times(stack: Stack, started: float) -> dict[str, dict[Alert, tuple[float, float]]]:
+    found: dict[str, dict[Alert, tuple[float, float]]] = defaultdict(dict)
     for series in stack.query_range('ALERTS{alertstate="firing"}', started, time.time(), 1):
-        alert, at = which(series["metric"]), float(series["values"][0][0])
+        alert = which(series["metric"])
+        first, last = (float(series["values"][place][0]) for place in (0, -1))
         known = found[series["metric"]["release"]]
-        known[alert] = min(at, known.get(alert, at))
+        begun, ended = known.get(alert, (first, last))
+        known[alert] = min(begun, first), max(ended, last)
     return found
