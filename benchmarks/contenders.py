@@ -129,6 +129,7 @@ def environment(pair: Pair, variant: Variant, scratch: Path) -> dict[str, str]:
         "BENTOML_DO_NOT_TRACK": "true",
         "BENTOML_HOME": str(scratch / "bentoml"),
         "HF_HUB_OFFLINE": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
         "PYTHONPATH": str(root),
         "PYTHONWARNINGS": "ignore",
         "TOKENIZERS_PARALLELISM": "false",
