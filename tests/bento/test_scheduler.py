@@ -285,7 +285,7 @@ def test_a_stream_of_single_texts_does_not_starve_a_large_request(
 def test_who_is_admitted_waits_within_the_limit_and_who_is_refused_is_told_how_long(
     calls: list[Call], lanes: int, limit: int
 ) -> None:
-    """On a machine as even as its curve; two batches are what the prediction may be wrong by."""
+    """On a machine as even as its curve; one batch is what the prediction may be wrong by."""
     simulation = Simulation(lanes=lanes, slowness=[1], max_queue=limit)
     for tokens in (1, BATCH_TOKENS) * 4:
         simulation.scheduler.capacity.learn(
@@ -293,7 +293,7 @@ def test_who_is_admitted_waits_within_the_limit_and_who_is_refused_is_told_how_l
         )
     for outcome in simulation.play(calls):
         if outcome.refused is None:
-            assert outcome.started[0] - outcome.call.at <= limit + 2 * simulation.longest
+            assert outcome.started[0] - outcome.call.at <= limit + simulation.longest
         else:
             assert isinstance(outcome.refused, QueueFullError)
             assert outcome.refused.retry_after_s > limit
