@@ -1,8 +1,8 @@
 """What releases have been made, by whom and why: kept in a ConfigMap that goes with the Deployment.
 
-It is what an interrupted release goes on from, and what keeps two of them from running at once. Annotations
-of the Deployment would not do: its controller copies them to ReplicaSets, and `kubectl rollout undo` copies
-them back, so that an old record would be taken for the present one.
+It is what an interrupted release goes on from, and what keeps two of them from running at once.
+Annotations of the Deployment would not do: its controller copies them to ReplicaSets, and `kubectl rollout
+undo` copies them back, so that an old record would be taken for the present one.
 """
 
 import getpass
