@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bento.about import health, livez, metrics, models, openapi, readyz
 from bento.draining import drain_on_sigterm
 from bento.exchange import Exchanges
-from bento.logs import log_error
+from bento.logs import log_error, log_rest
 from bento.membership import join
 from bento.metrics import Metrics
 from bento.package import PackageError
@@ -61,6 +61,8 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
         counters.set("valence_build_info", 1, state.build, platform.python_version())
         counters.set("valence_worker_start_time_seconds", time.time())
         async with AsyncExitStack() as stack:
+            stack.callback(log_rest)
+            stack.callback(state.tell)
             stack.callback(asyncio.create_task(_keep_telling(state)).cancel)
             try:
                 await stack.enter_async_context(join(state, find_model))

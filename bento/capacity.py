@@ -125,7 +125,8 @@ class Capacity:
         long before they are full), and above 1 where texts have to be refused.
         """
         self._forget(int(now))
-        return sum(tokens for _, tokens in self._asked) * self._token_s() / _WINDOW_S
+        window_s = _WINDOW_S - 1 + now % 1  # the seconds before, and what there is of this one
+        return sum(tokens for _, tokens in self._asked) * self._token_s() / window_s
 
     def headroom(self, now: float) -> float:
         """Return how many more texts a second could be scored, if they are as long as those of late."""

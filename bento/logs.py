@@ -9,6 +9,7 @@ import atexit
 import json
 import logging
 import logging.config
+import math
 import sys
 import time
 import traceback
@@ -66,7 +67,7 @@ class _Output:
 
 
 _OUTPUT = _Output()
-_sampler = Sampler(0)
+_sampler: Sampler[tuple[str, int]] = Sampler(0)
 
 _logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -126,10 +127,16 @@ def _write(event: dict[str, Any], **_: object) -> str:
 
 def log_request(*, route: str, code: int, **known: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
     """Log an answered request, probes at level debug; `requests` says for how many alike the line stands."""
-    log = _logger.debug if route in _PROBES and code < 400 else _logger.info
-    requests = _sampler.take((route, code), time.monotonic())
-    if requests:
-        log("request", route=route, code=code, requests=requests, **known)
+    if route in _PROBES and code < 400:
+        _logger.debug("request", route=route, code=code, requests=1, **known)
+    elif requests := _sampler.take((route, code), time.monotonic()):
+        _logger.info("request", route=route, code=code, requests=requests, **known)
+
+
+def log_rest(now: float = math.inf) -> None:
+    """Log how many requests stand behind no line yet, of the seconds before `now` by `time.monotonic`."""
+    for (route, code), requests in _sampler.rest(now):
+        _logger.info("request", route=route, code=code, requests=requests)
 
 
 def log_failure(request_id: str, error: BaseException) -> None:

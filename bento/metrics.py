@@ -148,14 +148,14 @@ class Metrics:
 
     def flush(self) -> None:
         """Write what was counted, for `render` here and in the other workers."""
-        for (name, labels), times in self._counted.items():
+        counted, self._counted = self._counted, Tally()  # first, so that nothing can be written twice
+        observed, self._observed = self._observed, defaultdict(list)
+        for (name, labels), times in counted.items():
             counter = self._counters[name]
             (counter.labels(*labels) if labels else counter).inc(times)
-        for (name, labels), values in self._observed.items():
+        for (name, labels), values in observed.items():
             histogram = self._histograms[name]
             (histogram.labels(*labels) if labels else histogram).observe_all(values)
-        self._counted.clear()
-        self._observed.clear()
 
     def render(self) -> bytes:
         """Return everything that was flushed in Prometheus's text format, over all workers."""
@@ -211,7 +211,7 @@ def _is_stale(file: Path) -> bool:
         return False
     try:
         os.kill(int(process), 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # gone, and its number may be somebody else's by now
         return True
     return False
 

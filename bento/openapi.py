@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from bento.predictions import MOST_TIMEOUT_MS
+from bento.answers import MOST_TIMEOUT_MS
 from bento.schemas import (
     BatchAnswer,
     BatchRequest,

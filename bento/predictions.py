@@ -1,8 +1,6 @@
 """`POST /predict` and `POST /predict/batch`: ASGI endpoints, with nothing between them and the server."""
 
 import asyncio
-import math
-import re
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,20 +9,14 @@ from typing import Any, TypeVar
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from bento.answers import JSON_TYPE, problem, read_deadline, write_batch, write_one
 from bento.body import read_json
 from bento.exchange import Exchange
-from bento.logs import log_failure
 from bento.model import Answer, LoadedModel, TextRefusedError
-from bento.problems import ProblemError, refuse_field
-from bento.schemas import BatchRequest, FieldError, PredictRequest
-from bento.state import AppState, ready, unavailable
+from bento.problems import refuse_field
+from bento.schemas import BatchRequest, PredictRequest
+from bento.state import AppState, ready
 from bento.work import DeadlineError, DrainingError, QueueFullError, ScoringError
-
-JSON_TYPE = (b"content-type", b"application/json")
-MOST_TIMEOUT_MS = 3_600_000
-
-_TIMEOUT = b"x-request-timeout-ms"
-_MILLISECONDS = re.compile(rb"[0-9]{1,7}")
 
 _NO_ANSWER = (TextRefusedError, QueueFullError, DeadlineError, ScoringError, DrainingError)
 
@@ -65,23 +57,11 @@ async def _predict_batch(scope: Scope, receive: Receive) -> bytes:
     if len(body.texts) > allowed:
         raise refuse_field("texts", f"has {len(body.texts)} texts, at most {allowed} are allowed")
     answer, serving = await _answer(state, scope, receive, body.texts, "texts[{}]", deadline)
-    return _write_batch(answer, serving.model_json, latency_ms=exchange.latency_ms())
+    return write_batch(answer, serving.model_json, latency_ms=exchange.latency_ms())
 
 
 predict = Endpoint(_predict)
 predict_batch = Endpoint(_predict_batch)
-
-
-def write_one(answer: Answer, model_json: str, *, latency_ms: float) -> bytes:
-    """Write a `PredictAnswer`."""
-    prediction = answer.predictions[0].removesuffix("}")
-    return f'{prediction},"model":{model_json},"latency_ms":{latency_ms}}}'.encode()
-
-
-def _write_batch(answer: Answer, model_json: str, *, latency_ms: float) -> bytes:
-    """Write a `BatchAnswer`."""
-    predictions = ",".join(answer.predictions)
-    return f'{{"model":{model_json},"latency_ms":{latency_ms},"predictions":[{predictions}]}}'.encode()
 
 
 async def _answer(
@@ -100,43 +80,6 @@ async def _answer(
     return answer, serving
 
 
-def problem(error: Exception, exchange: Exchange, field: str) -> Exception:
-    """Return the problem that a prediction's error is to its caller; any other error comes back as it is.
-
-    Args:
-        error: Whatever `LoadedModel.predict` raises.
-        exchange: The request's.
-        field: Where its texts stand, with a place for the index.
-    """
-    match error:
-        case TextRefusedError():
-            return refuse_field(field.format(error.index), error.reason)
-        case QueueFullError():
-            return ProblemError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                "more is waiting than can be answered in time; try again later",
-                headers={"retry-after": str(math.ceil(error.retry_after_s))},
-                reason="queue_full",
-            )
-        case DeadlineError():
-            return ProblemError(
-                HTTPStatus.GATEWAY_TIMEOUT,
-                "the answer was not there within X-Request-Timeout-Ms",
-                reason="deadline",
-            )
-        case ScoringError():
-            log_failure(exchange.request_id, error.__cause__ or error)
-            return ProblemError(
-                HTTPStatus.INTERNAL_SERVER_ERROR,
-                "the model failed on a text; the server's log has more under this request id",
-                errors=[FieldError(field=field.format(error.index), reason="the model failed on it")],
-            )
-        case DrainingError():
-            return unavailable()
-        case _:
-            return error
-
-
 async def _predict_with_current(
     state: AppState, exchange: Exchange, texts: Sequence[str], deadline: float
 ) -> tuple[Answer, LoadedModel]:
@@ -148,20 +91,6 @@ async def _predict_with_current(
         except DrainingError:
             if ready(state, exchange) is serving:
                 raise
-
-
-def read_deadline(exchange: Exchange) -> float:
-    """Return when the caller stops waiting, by `time.perf_counter`.
-
-    Raises:
-        ProblemError: 422, the header is wrong.
-    """
-    timeout_ms = exchange.headers.get(_TIMEOUT)
-    if timeout_ms is None:
-        return math.inf
-    if not _MILLISECONDS.fullmatch(timeout_ms) or not 1 <= int(timeout_ms) <= MOST_TIMEOUT_MS:
-        raise refuse_field("X-Request-Timeout-Ms", f"is not a whole number from 1 to {MOST_TIMEOUT_MS}")
-    return exchange.started + int(timeout_ms) / 1e3
 
 
 async def _unless_disconnected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

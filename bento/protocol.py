@@ -1,79 +1,98 @@
-"""HTTP/1.1 as uvicorn speaks it, but for three things.
+"""HTTP/1.1 as uvicorn speaks it, but for a few things.
 
-Requests that `Direct` takes are answered without ASGI: its messages, tasks and events take longer than the
+Requests that a `Handler` takes are answered without ASGI: its messages, tasks and events take longer than the
 rest of such a request. The head and the body of an answer leave in one packet: uvicorn writes them one after
-the other, and each write wakes the caller. And a connection on which no request is complete in time is
-closed, so that silent ones cannot pile up.
+the other, and each write wakes the caller. And nobody can make the server keep more and more: a connection on
+which no request is complete in time is closed, and so is one whose answers are not taken; heads are bounded;
+a caller of whom requests wait is not listened to.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 from typing import Any, Protocol, cast
 
 from starlette.types import Scope
 from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 Headers = list[tuple[bytes, bytes]]
-Reply = Callable[[int, Headers, bytes], None]
+Reply = Callable[[int, Headers, bytes], bool]
 
 REQUEST_WITHIN_S = 30
+HEAD_BYTES = 1 << 16  # of a request, about
 
+_UNSENT_WITHIN_S = 5  # a closed connection's last answer has to be taken
 _CLOSE = (b"connection", b"close")
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-class Direct(Protocol):
+class Call(Protocol):
+    """One request that is answered without ASGI."""
+
+    def answer(self, body: bytes, reply: Reply) -> None:
+        """Answer it, now that its body is complete.
+
+        Args:
+            body: All of it.
+            reply: To be called once, now or later, with status, headers (also `content-length`) and body;
+                it tells whether the caller was still there.
+        """
+
+    def disconnect(self) -> None:
+        """Hear that its caller left before `reply` was called."""
+
+
+class Handler(Protocol):
     """Answers some requests without ASGI."""
 
-    def takes(self, scope: Scope) -> bool:
-        """Tell, as the head of a request is complete, whether it is answered here."""
-
-    def answer(self, scope: Scope, body: bytes, reply: Reply) -> Callable[[], None]:
-        """Answer a request that `takes` holds for, as its body is complete.
+    def take(self, scope: Scope) -> Call | None:
+        """Begin a request whose head is complete, or leave it to ASGI.
 
         Args:
             scope: As in ASGI.
-            body: All of it.
-            reply: To be called once, now or later, with status, headers (also `content-length`) and body.
-
-        Returns:
-            What is called where the connection ends; also when the answer was given.
         """
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """What uvicorn's `http` setting takes; with `partial`, as it needs to know `direct`."""
+    """What uvicorn's `http` setting takes; with `partial`, as it needs to know the handler."""
 
     _request_timer: asyncio.TimerHandle | None = None
+    _head_bytes: int | None = None  # of a head that is not complete, since the data that it began in
     _in_request = False
-    _waiting: RequestResponseCycle | None = None
-    _leave: Callable[[], None] | None = None
+    _current: tuple[RequestResponseCycle, Call] | None = None
 
-    def __init__(self, *args: Any, direct: Direct | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's
+    def __init__(self, *args: Any, handler: Handler | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's
         super().__init__(*args, **kwargs)
-        self._direct = direct
+        self._handler = handler
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin with a connection."""
         self._coalescing = _CoalescingTransport(transport, self.loop)
         super().connection_made(cast("asyncio.Transport", self._coalescing))
+        self.flow = _Flow(transport, self.pipeline)
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End with a connection."""
         self._disarm()
         super().connection_lost(exc)
-        if self._leave is not None:
-            self._leave()
+        if self._current is not None:
+            (_, call), self._current = self._current, None
+            call.disconnect()
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived, which may be no request at all, or the rest of one that has its answer."""
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
         super().data_received(data)
+        if (self._head_bytes or 0) > HEAD_BYTES and not self.transport.is_closing():
+            self._coalescing.write_now(_TOO_LARGE)
+            self._close()
         idle = self.cycle is None or self.cycle.response_complete
-        if (
-            self._in_request or (idle and self.timeout_keep_alive_task is None)
-        ) and self._request_timer is None:
+        waits = self._in_request or (idle and self.timeout_keep_alive_task is None)
+        if waits and self._request_timer is None:
             self._arm()
 
     def on_message_begin(self) -> None:
@@ -81,35 +100,48 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._disarm()
         self._in_request = True
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer, or let it wait until what came before it is answered."""
+        self._head_bytes = None
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Go on without the clock: what an answer may take is for others to say."""
         self._disarm()
         self._in_request = False
         super().on_message_complete()
-        if self._waiting is not None and self._waiting is self.cycle:
-            self._waiting = None
-            self._answer(self.cycle)
+        if self._current is not None and self._current[0] is self.cycle:
+            self._answer()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection on which nothing has come for long."""
+        self._close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Begin to answer a request, whose head is there, and whose turn it is."""
         waits = cycle.waiting_for_100_continue or self.flow.write_paused
-        if self._direct is None or waits or not self._direct.takes(cast("Scope", cycle.scope)):
+        call = None if self._handler is None or waits else self._handler.take(cast("Scope", cycle.scope))
+        if call is None:
             super()._start_asgi_task(cycle, app)
-        elif cycle.more_body:
-            self._waiting = cycle
-        else:  # one of many that came together, of which none should stand on the stack of the one before
-            self.loop.call_soon(self._answer, cycle)
-
-    def _answer(self, cycle: RequestResponseCycle) -> None:
-        if self._direct is not None and not self.transport.is_closing():
-            scope = cast("Scope", cycle.scope)
-            self._leave = self._direct.answer(scope, bytes(cycle.body), partial(self._reply, cycle))
-
-    def _reply(self, cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> None:
-        """Do what uvicorn does with the messages of an ASGI application."""
-        if self.transport.is_closing():
             return
+        self._current = cycle, call
+        if cycle.more_body:
+            self.flow.resume_reading()
+        else:  # one of many that came together, of which none should stand on the stack of the one before
+            self.loop.call_soon(self._answer)
+
+    def _answer(self) -> None:
+        if self._current is not None:
+            cycle, call = self._current
+            call.answer(bytes(cycle.body), partial(self._reply, cycle))
+
+    def _reply(self, cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
+        """Do what uvicorn does with the messages of an ASGI application."""
+        self._current = None
+        if self.transport.is_closing():
+            return False
         written = [STATUS_LINE[status]]
         for name, value in (*self.server_state.default_headers, *headers):
             written += (name, b": ", value, b"\r\n")
@@ -123,14 +155,37 @@ class HttpProtocol(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         cycle.on_response()
+        cycle.on_response = _nothing  # it refers to the connection, which refers to it
+        return True
 
     def _arm(self) -> None:
-        self._request_timer = self.loop.call_later(REQUEST_WITHIN_S, self.transport.close)
+        self._request_timer = self.loop.call_later(REQUEST_WITHIN_S, self._close)
 
     def _disarm(self) -> None:
         if self._request_timer is not None:
             self._request_timer.cancel()
             self._request_timer = None
+
+    def _close(self) -> None:
+        """Close the connection, also to a caller who does not read."""
+        self.transport.close()
+        self.loop.call_later(_UNSENT_WITHIN_S, self.transport.abort)
+
+
+def _nothing() -> None:
+    pass
+
+
+class _Flow(FlowControl):
+    """Reads no more from a caller while requests of theirs wait for their turn."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline:
+            super().resume_reading()
 
 
 class _CoalescingTransport:

@@ -155,9 +155,6 @@ class Runner:
             if not ended.done():
                 ended.set_result(None)
 
-        if self._draining:
-            raise DrainingError
-        self._scheduler.refuse_if_full(sum(map(len, encodings)), deadline)
         request = self.enqueue(encodings, end, deadline=deadline)
         try:
             await ended
@@ -168,7 +165,7 @@ class Runner:
     def enqueue(
         self, encodings: Sequence[Encoding], end: Callable[[Request], None], *, deadline: float = math.inf
     ) -> Request:
-        """Score texts without anybody awaiting it; for who has just asked `refuse_if_full`.
+        """Score texts without anybody awaiting it.
 
         Args:
             encodings: See `submit`.
@@ -180,11 +177,13 @@ class Runner:
             What `withdraw` takes.
 
         Raises:
+            QueueFullError: See `submit`.
+            DeadlineError: See `submit`.
             DrainingError: See `submit`.
         """
         if self._draining:
             raise DrainingError
-        request = self._scheduler.join(encodings, partial(self._end, end), deadline)
+        request = self._scheduler.admit(encodings, partial(self._end, end), deadline)
         loop = asyncio.get_running_loop()
         if deadline != math.inf:
             expire = partial(self._scheduler.expire, request)

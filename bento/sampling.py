@@ -2,6 +2,9 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Kind = TypeVar("Kind", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -11,15 +14,15 @@ class _State:
     passed: int = 0
 
 
-class Sampler:
+class Sampler(Generic[Kind]):
     """Takes the first few of each kind in each second, and counts those that it lets pass."""
 
     def __init__(self, per_s: int) -> None:
         """Make one that takes at most `per_s` of a kind in a second."""
         self._per_s = per_s
-        self._states: dict[Hashable, _State] = {}
+        self._states: dict[Kind, _State] = {}
 
-    def take(self, kind: Hashable, now: float) -> int:
+    def take(self, kind: Kind, now: float) -> int:
         """Return for how many of its kind this one stands, itself among them; 0: it is let pass."""
         state = self._states.get(kind)
         if state is None:
@@ -33,3 +36,14 @@ class Sampler:
         state.taken += 1
         stands_for, state.passed = state.passed, 0
         return stands_for
+
+    def rest(self, now: float) -> list[tuple[Kind, int]]:
+        """Return how many of each kind were let pass in the seconds that are over, and forget them."""
+        rest = [
+            (kind, state.passed)
+            for kind, state in self._states.items()
+            if state.passed and state.second + 1 <= now
+        ]
+        for kind, _ in rest:
+            self._states[kind].passed = 0
+        return rest

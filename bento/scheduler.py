@@ -99,15 +99,10 @@ class Scheduler:
             DeadlineError: It has passed.
             QueueFullError: The first text would start too late.
         """
-        self.refuse_if_full(sum(map(len, encodings)), deadline)
-        return self.join(encodings, end, deadline)
-
-    def join(
-        self, encodings: Sequence[Encoding], end: Callable[[Request], None], deadline: float = math.inf
-    ) -> Request:
-        """Do what `admit` does, but refuse nobody: for who has just asked `refuse_if_full`."""
+        tokens = sum(map(len, encodings))
+        self.refuse_if_full(tokens, deadline)
         now = self._clock()
-        self.capacity.ask(sum(map(len, encodings)), now)
+        self.capacity.ask(tokens, now)
         request = Request(end, now, deadline)
         request.texts = [Text(encoding, request, index) for index, encoding in enumerate(encodings)]
         self._backlog.join(request.texts)

@@ -128,6 +128,8 @@ class Scorer:
             raise GraphError(
                 f"{self._path}: model.onnx returns scores of shape {scores.shape} where {expected} is due"
             )
+        if not np.isfinite(scores).all():
+            raise GraphError(f"{self._path}: model.onnx returns scores that are no numbers")
         return scores
 
     def predict(self, texts: Sequence[str], *, batch_tokens: int = 1024) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ of the time, in half of the memory.
 """
 
 import argparse
+import math
 import signal
 import socket
 import sys
@@ -17,12 +18,13 @@ from starlette.applications import Starlette
 
 from bento import logs
 from bento.api import create_app
-from bento.direct import Direct
+from bento.direct import DirectHandler
 from bento.protocol import HttpProtocol
 from bento.registry import resolve
 from bento.settings import PREFIX, Settings, SettingsError, load_settings
 from bento.state import AppState
 
+_LONGEST_REQUEST_S = 30  # when a lane has it; who has not taken their answer by then does not keep the server
 _KEEP_ALIVE_S = 100  # longer than clients keep an idle connection (Go's: 90 s), so that it is they who end it
 
 
@@ -67,11 +69,13 @@ def main() -> int:
         app,
         host=arguments.host,
         port=arguments.port,
-        http=cast("type[HttpProtocol]", partial(HttpProtocol, direct=_direct(app, settings))),
+        http=cast("type[HttpProtocol]", partial(HttpProtocol, handler=_handler(app, settings))),
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=math.ceil(settings.max_queue_ms / 1e3) + _LONGEST_REQUEST_S,
+        ws="none",
     )
     server = _UvicornServer(config, app)
 
@@ -85,9 +89,9 @@ def main() -> int:
     return 1 if server.refused else 0
 
 
-def _direct(app: Starlette, settings: Settings) -> Direct | None:
+def _handler(app: Starlette, settings: Settings) -> DirectHandler | None:
     """Return what answers requests without ASGI; cross-origin headers come from a middleware alone."""
-    return None if settings.cors_origins else Direct(app.state.valence)
+    return None if settings.cors_origins else DirectHandler(app.state.valence)
 
 
 def _parse() -> argparse.Namespace:

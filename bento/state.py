@@ -9,7 +9,7 @@ from http import HTTPStatus
 from starlette.types import Scope
 
 from bento.exchange import Exchange
-from bento.logs import log_event
+from bento.logs import log_event, log_rest
 from bento.metrics import Metrics
 from bento.model import LoadedModel, load_model
 from bento.problems import ProblemError
@@ -49,10 +49,11 @@ class AppState:
         return state
 
     def tell(self) -> None:
-        """Write the metrics, for whichever worker is asked for them."""
+        """Write the metrics, for whichever worker is asked for them, and what of the log has waited."""
         if self.serving is not None:
             self.serving.set_gauges()
         self.metrics.flush()
+        log_rest(time.monotonic())
 
     def begin(self, serving: LoadedModel) -> None:
         """Serve the first model."""

@@ -66,16 +66,16 @@ def test_used_ratio_is_what_was_asked_over_what_can_be_scored_in_10_s() -> None:
     """1 s for a full batch of 100 on two lanes: 200 tokens, or 20 texts, a second."""
     capacity = Capacity(lanes=2, batch_tokens=100)
     capacity.learn(texts=10, tokens=100, padded_tokens=100, seconds=1)
-    for second in range(20):
-        capacity.ask(25, now=second)
-        capacity.ask(25, now=second + 0.5)
-    assert capacity.used_ratio(19.9) == pytest.approx(0.25)
-    assert capacity.headroom(19.9) == pytest.approx(15)
-    assert capacity.used_ratio(24.0) == pytest.approx(0.125)
+    for tenth in range(200):
+        capacity.ask(5, now=tenth / 10)
+        if tenth >= 100:
+            assert capacity.used_ratio(tenth / 10 + 0.1 - 1e-9) == pytest.approx(0.25, rel=1e-3)
+    assert capacity.headroom(19.999) == pytest.approx(15, rel=1e-3)
+    assert capacity.used_ratio(24.999) == pytest.approx(0.125, rel=1e-3)
     assert capacity.used_ratio(40.0) == 0
-    assert capacity.headroom(40.0) == pytest.approx(20)
+    assert capacity.headroom(40.0) == pytest.approx(20, rel=1e-3)
     capacity.ask(6_000, now=41)
-    assert capacity.used_ratio(41) == pytest.approx(3)
+    assert capacity.used_ratio(41.999) == pytest.approx(3, rel=1e-3)
     assert capacity.headroom(41) == 0
 
 
@@ -85,17 +85,17 @@ def test_demand_is_taken_over_and_what_it_costs_is_not() -> None:
     capacity.learn(texts=1, tokens=100, padded_tokens=100, seconds=2)
     previous.ask(250, now=0)
     capacity.take_over_demand(previous)
-    assert capacity.used_ratio(0) == pytest.approx(0.5)
+    assert capacity.used_ratio(0.999) == pytest.approx(0.5, rel=1e-3)
     capacity.ask(250, now=0)
-    assert capacity.used_ratio(0) == pytest.approx(1)
-    assert previous.used_ratio(0) == pytest.approx(0.25)
+    assert capacity.used_ratio(0.999) == pytest.approx(1, rel=1e-3)
+    assert previous.used_ratio(0.999) == pytest.approx(0.25, rel=1e-3)
 
 
 def test_padding_takes_from_the_capacity() -> None:
     capacity = Capacity(lanes=1, batch_tokens=100)
     capacity.learn(texts=10, tokens=50, padded_tokens=100, seconds=1)
     capacity.ask(250, now=0)
-    assert capacity.used_ratio(0) == pytest.approx(0.5)
+    assert capacity.used_ratio(0.999) == pytest.approx(0.5, rel=1e-3)
 
 
 def test_padding_is_cheap_up_to_half_of_what_a_batch_costs_before_its_first_token() -> None:

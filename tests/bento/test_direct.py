@@ -1,9 +1,11 @@
 """Predictions without ASGI: the same answers, and nothing lost, mixed up or computed for nobody."""
 
 import asyncio
+import gc
 import json
 import re
 import socket
+import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,8 +19,9 @@ import uvloop
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from bento.direct import Direct
+from bento.direct import DirectHandler
 from bento.protocol import HttpProtocol
+from bento.rundir import ModelRef
 from bento.state import AppState
 
 WITHIN_S = 20
@@ -37,9 +40,9 @@ class Served:
         self.asgi = 0
 
     @property
-    def server(self) -> AppState:
-        server: AppState = self.app.state.valence
-        return server
+    def state(self) -> AppState:
+        state: AppState = self.app.state.valence
+        return state
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(*self.address)
@@ -54,7 +57,7 @@ async def serve(app: Starlette) -> AsyncIterator[Served]:
             served.asgi += scope["type"] == "http"
             await app(scope, receive, send)
 
-        http = partial(HttpProtocol, direct=Direct(app.state.valence))
+        http = partial(HttpProtocol, handler=DirectHandler(app.state.valence))
         config = uvicorn.Config(counted, http=cast("type[HttpProtocol]", http), log_config=None)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listening]))
@@ -219,8 +222,8 @@ def test_a_deadline_is_kept_and_who_leaves_is_not_computed(
 
     async def scenario() -> None:
         async with serve(make_app(package, lanes=1, batch_tokens=1, max_queue_ms=60_000)) as served:
-            assert served.server.serving is not None
-            runner = served.server.serving.runner
+            assert served.state.serving is not None
+            runner = served.state.serving.runner
             others = [await served.connect() for _ in range(2)]
             for _, writer in others:
                 writer.write(post(slow))
@@ -253,7 +256,7 @@ def test_while_the_server_drains_every_answer_ends_its_connection(
             writer.write(post(GOOD))
             code, head, _ = await read_answer(reader)
             assert (code, b"connection: close" in head) == (200, False)
-            served.server.draining = True
+            served.state.draining = True
             writer.write(post(GOOD))
             code, head, _ = await read_answer(reader)
             assert (code, head.count(b"connection: close")) == (200, 1)
@@ -272,5 +275,87 @@ def test_a_request_is_booked(package_dir: Path, make_app: MakeApp) -> None:
             assert 'valence_requests_total{code="200",route="/predict"} 1.0' in metrics
             assert 'valence_requests_total{code="400",route="/predict"} 1.0' in metrics
             assert 'valence_rejected_total{reason="not_json"} 1.0' in metrics
+
+    run(scenario())
+
+
+def test_the_clock_starts_with_the_head(package_dir: Path, make_app: MakeApp) -> None:
+    """As with ASGI: a caller counts from there too."""
+
+    async def scenario() -> None:
+        async with serve(make_app(package_dir)) as served:
+            reader, writer = await served.connect()
+            request = post(GOOD, "x-request-timeout-ms: 20")
+            writer.write(request[:-1])
+            await asyncio.sleep(0.05)
+            writer.write(request[-1:])
+            assert (await read_answer(reader))[0] == 504
+            writer.close()
+
+    run(scenario())
+
+
+def test_who_leaves_before_the_body_is_complete_is_booked(package_dir: Path, make_app: MakeApp) -> None:
+    async def scenario() -> None:
+        async with serve(make_app(package_dir)) as served, httpx.AsyncClient(base_url=served.url) as client:
+            _, writer = await served.connect()
+            writer.write(post(GOOD)[:-1])
+            await writer.drain()
+            await client.get("/livez")
+            writer.close()
+            while '"499",route="/predict"} 1.0' not in (await client.get("/metrics")).text:
+                await asyncio.sleep(0)
+
+    run(scenario())
+
+
+def test_a_connection_that_stays_open_does_not_keep_the_model_that_answered_it(
+    package_dir: Path, make_app: MakeApp
+) -> None:
+    async def scenario() -> None:
+        async with serve(make_app(package_dir)) as served:
+            reader, writer = await served.connect()
+            for body in (GOOD, b"{"):
+                writer.write(post(body))
+                await read_answer(reader)
+            old = weakref.ref(served.state.serving)
+            await served.state.stage(ModelRef(path=package_dir, digest=None, version="2"))
+            served.state.switch()
+            while old() is not None:
+                gc.collect()
+                await asyncio.sleep(0)
+            writer.close()
+
+    run(scenario())
+
+
+def test_many_callers_lose_nothing_while_the_model_is_changed(package_dir: Path, make_app: MakeApp) -> None:
+    texts = {"good": "positive", "awful": "negative"}
+
+    async def scenario() -> None:
+        async with serve(make_app(package_dir)) as served:
+            versions: set[str] = set()
+            changed = asyncio.Event()
+
+            async def call(text: str) -> None:
+                reader, writer = await served.connect()
+                after = 0
+                while after < 3:
+                    writer.write(post(json.dumps({"text": text}).encode()))
+                    code, _, body = await read_answer(reader)
+                    assert (code, body["sentiment"]) == (200, texts[text])
+                    versions.add(body["model"]["version"])
+                    after += changed.is_set()
+                writer.close()
+
+            async def change() -> None:
+                for version in ("2", "3"):
+                    await served.state.stage(ModelRef(path=package_dir, digest=None, version=version))
+                    served.state.switch()
+                changed.set()
+
+            await asyncio.gather(change(), *(call(text) for text in texts for _ in range(8)))
+            assert versions >= {"3"}
+            assert served.asgi == 0
 
     run(scenario())

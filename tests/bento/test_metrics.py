@@ -131,6 +131,18 @@ def test_what_is_written_at_once_is_what_prometheus_client_would_write_one_by_on
             assert ours[name, labels] == pytest.approx(expected)
 
 
+def test_what_was_written_is_not_written_again() -> None:
+    metrics = Metrics()
+    for _ in range(2):
+        metrics.count("valence_rejected_total", "invalid")
+        metrics.flush()
+        metrics.flush()
+    assert (
+        samples_of(metrics.render().decode())["valence_rejected_total", frozenset({("reason", "invalid")})]
+        == 2
+    )
+
+
 def test_unknown_paths_make_no_series(package_dir: Path, make_app: MakeApp) -> None:
     app = make_app(package_dir)
 

@@ -30,17 +30,31 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"body"})
 
 
+made: list[protocol.HttpProtocol] = []
+
+
+class Watched(protocol.HttpProtocol):
+    """Known to the test."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        made.append(self)
+
+
 @asynccontextmanager
 async def connect() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    made.clear()
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, http=protocol.HttpProtocol, lifespan="off", log_config=None)
+        config = uvicorn.Config(app, http=Watched, lifespan="off", log_config=None)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listening]))
         reader, writer = await asyncio.open_connection(*listening.getsockname())
-        yield reader, writer
-        writer.close()
-        server.should_exit = True
-        await serving
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+            server.should_exit = True
+            await serving
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
@@ -114,5 +128,48 @@ def test_a_caller_who_is_gone_is_not_written_to() -> None:
                 writer.close()
             await asyncio.sleep(LIMIT_S)
         assert failures == []
+
+    run(scenario())
+
+
+def test_a_head_without_end_is_refused() -> None:
+    async def scenario() -> None:
+        async with connect() as (reader, writer):
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n")
+            answer = asyncio.create_task(reader.read(65_536))
+            while not answer.done():
+                writer.write(b"x-header: %s\r\n" % (b"y" * 1_000))
+                await asyncio.sleep(0)
+            assert (await answer).startswith(b"HTTP/1.1 431 ")
+
+    run(scenario())
+
+
+def test_a_caller_of_whom_requests_wait_is_not_listened_to() -> None:
+    """So they fill the network's buffers, not the server's memory; all of them are answered in the end."""
+    requests = 20_000
+
+    async def scenario() -> None:
+        async with connect() as (reader, writer):
+            longest = 0
+            writer.write(GET * requests)
+            for _ in range(requests):
+                await reader.readuntil(b"body")
+                longest = max(longest, *(len(connection.pipeline) for connection in made))
+            assert longest < requests / 2
+
+    run(scenario())
+
+
+def test_who_does_not_take_their_answers_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "REQUEST_WITHIN_S", LIMIT_S)
+    monkeypatch.setattr(protocol, "_UNSENT_WITHIN_S", LIMIT_S)
+
+    async def scenario() -> None:
+        async with connect() as (_, writer):
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(GET * 50_000 + b"GET / HT")
+            while not all(connection.transport.is_closing() for connection in made):
+                await asyncio.sleep(LIMIT_S)
 
     run(scenario())

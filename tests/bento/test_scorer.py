@@ -19,7 +19,7 @@ from bento.package import (
     read_package,
     write_package,
 )
-from bento.scorer import Scorer, plan_batches
+from bento.scorer import GraphError, Scorer, plan_batches
 from bento.text import normalise
 
 WORDS = ["good", "fantastic", "bad", "awful", "table", "film", "the", "unknown", "[PAD]", "[UNK]"]
@@ -207,3 +207,17 @@ def test_two_labels_stay_two(two_label_package_dir: Path) -> None:
     scorer = Scorer(read_package(two_label_package_dir))
     assert scorer.labels == ("negative", "positive")
     assert scorer.predict(["good"]).shape == (1, 2)
+
+
+def test_scores_that_are_no_numbers_are_an_error(
+    tmp_path: Path, make_package: Callable[..., Package]
+) -> None:
+    package = make_package(tmp_path / "good")
+    graph = onnx.load_from_string(package.graph)
+    (softmax,) = [node for node in graph.graph.node if node.output[0] == "probabilities"]
+    softmax.output[0] = "softmax"
+    graph.graph.node.append(helper.make_node("Sub", ["softmax", "softmax"], ["zero"]))
+    graph.graph.node.append(helper.make_node("Div", ["zero", "zero"], ["probabilities"]))
+    broken = Scorer(rewrite(package, tmp_path / "broken", graph=graph.SerializeToString()))
+    with pytest.raises(GraphError, match="no numbers"):
+        broken.score([broken.encode("good")])
