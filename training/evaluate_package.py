@@ -25,7 +25,9 @@ from training.predictions import Predictions, predict
 from training.prepare import DATA, REPORT
 from training.progress import progress
 from training.reading import place_of
-from training.records import ARTIFACTS, DataReport, Evaluation, Record, Result
+from training.records import ARTIFACTS, DataReport, Evaluation, Record, Result, StageReport
+from training.rows import Rows
+from training.stages import folders
 
 ASSESSMENT = Path("assessment.json")
 PREDICTIONS = Path("predictions.csv")
@@ -118,11 +120,11 @@ def _evaluate(name: str) -> Assessment:
     result = Result.load(folder / "result.json")
     package = read_package(folder / "package", result.digest)
     report = DataReport.load(REPORT)
-    table = pq.read_table(DATA / "test.parquet", columns=["text", "label", "row_id"]).to_pydict()
-    sources = [report.files[place_of(row)[0]] for row in table["row_id"]]
+    test = Rows.read(DATA / "test.parquet")
+    sources = _sources()
     scorer = Scorer(package)
     with progress(f"evaluating {name} on {len(sources)} test texts", 2) as advance:
-        predictions = predict(scorer, table["text"], sources, table["label"])
+        predictions = predict(scorer, test.texts, sources, test.labels)
         advance(1)
         found = assess(package, predictions, scorer, run_id=result.run_id, data=report.data.name)
         advance(1)
@@ -137,6 +139,14 @@ def _evaluate(name: str) -> Assessment:
         LOGGED,
     )
     return found
+
+
+def _sources() -> list[str]:
+    """Return the name of the raw file that each text of the test part comes from."""
+    ingested = StageReport.load(folders.DATA / folders.REPORTS / "ingest.json")
+    names = [name for files in ingested.counts.values() for name in files]  # in the order of their numbers
+    rows = pq.read_table(folders.DATA / folders.SOURCES)["row_id"].to_pylist()
+    return [names[place_of(row)[0]] for row in rows]
 
 
 def _reliability(found: Calibration) -> Sequence[tuple[float, float, int]]:

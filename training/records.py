@@ -53,15 +53,11 @@ class Source(Record):
 
 
 class DataReport(Record):
-    """What the data is: where it came from, what was dropped and why, rows by part and label.
-
-    `files` are the names of the raw files, by number: a row's id says which it came from.
-    """
+    """What the data is: where it came from, what was dropped and why, rows by part and label."""
 
     data: Source
     test: Source | None
     labels: tuple[str, ...]
-    files: tuple[str, ...]
     parts: dict[str, dict[str, int]]
 
 

@@ -16,6 +16,7 @@ VALIDATED = Path("silver") / "validated"
 QUARANTINE = Path("quarantine")
 FLAGGED = Path("silver") / "flagged"
 PARTS = Path("silver") / "parts"
+SOURCES = Path("silver") / "sources"
 REPORTS = Path("reports")
 
 

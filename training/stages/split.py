@@ -6,7 +6,7 @@ from bento.package import LABELS
 from training.errors import InputError, run
 from training.records import DataReport, Source, StageReport
 from training.splitting import NAMES, bound, check_counts, quotas
-from training.stages.folders import FLAGGED, PARTS, new_folder
+from training.stages.folders import FLAGGED, PARTS, SOURCES, new_folder
 from training.stages.stage import Context, Counts, count, report_of, run_stage, settings, sql
 from training.storage import data_name
 
@@ -46,6 +46,8 @@ def split(context: Context) -> StageReport:
             engine.table("wanted", {"name": [name]}, types={"name": "string"})
             engine.write(sql("part"), part)
         _summary(context, report).write(folder / "report.json")
+    with new_folder(context.root / SOURCES) as folder:
+        engine.write(sql("sources"), folder)
     return report
 
 
@@ -92,8 +94,7 @@ def _report(context: Context, placed: Counts) -> StageReport:
 
 def _summary(context: Context, last: StageReport) -> DataReport:
     stages = [*(report_of(context, name) for name in _STAGES), last]
-    ingested = report_of(context, "ingest")
-    read = ingested.read
+    read = report_of(context, "ingest").read
 
     def source(origin: str, location: str) -> Source:
         dropped = sum((Counter(stage.dropped[origin]) for stage in stages), Counter[str]())
@@ -109,7 +110,6 @@ def _summary(context: Context, last: StageReport) -> DataReport:
         data=source("data", data.path),
         test=source("test", data.test) if data.test else None,
         labels=tuple(label for label in LABELS if any(label in found for found in last.counts.values())),
-        files=tuple(name for counts in ingested.counts.values() for name in counts),
         parts=last.counts,
     )
 
