@@ -25,8 +25,6 @@ _RESOLVED_WITHIN_S = 480
 _TOLD_WITHIN_S = 30
 _LAYERS = 8  # of the model that long texts overload
 _SLOW_S = 0.3  # that a batch of the slow model takes
-# The slow model's: it warms up soon, and everybody may wait for it.
-_ONE_LANE = {"VALENCE_LANES": "1", "VALENCE_BATCH_TOKENS": "64", "VALENCE_MAX_QUEUE_MS": "60000"}
 
 
 @dataclass
@@ -73,7 +71,8 @@ def prove(folder: Path, make_package: "MakePackage", serve: "Serve", serve_alone
                     servers = [running.enter_context(serve_alone(large, VALENCE_LANES="1"))]
                 case "slow-model":
                     servers = [
-                        running.enter_context(serve_alone(package, **_ONE_LANE)) for package in (usual, slow)
+                        running.enter_context(serve_alone(package, VALENCE_LANES="1"))
+                        for package in (usual, slow)
                     ]
                 case "killed-worker":
                     servers = [running.enter_context(serve(usual, VALENCE_WORKERS="2", VALENCE_LANES="1"))]
