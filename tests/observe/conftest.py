@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["make_package", "serve", "serve_alone"]
 
+_TABLE = pytest.StashKey[str]()
+
 
 @pytest.fixture(scope="session")
 def proof(
+    pytestconfig: pytest.Config,
     tmp_path_factory: pytest.TempPathFactory,
     make_package: "MakePackage",
     serve: "Serve",
@@ -26,4 +29,11 @@ def proof(
     if reason := missing():
         pytest.skip(reason)
     with prove(tmp_path_factory.mktemp("observe"), make_package, serve, serve_alone) as proof:
+        pytestconfig.stash[_TABLE] = proof.table()
         yield proof
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what was seen, when all went well too."""
+    if _TABLE in config.stash:
+        terminalreporter.write(f"\n{config.stash[_TABLE]}\n")

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from bento.package import Histogram, Package, Profile, hash_files, write_package
 
 _WIDTH = 1024  # of the matrix whose products take time
+_CANARY_TOKENS = 4
 
 
 def profiled(package: Package, *, short_tokens: int = 8) -> Package:
@@ -28,7 +29,10 @@ def profiled(package: Package, *, short_tokens: int = 8) -> Package:
 
 
 def slowed(package: Package, *, batch_s: float) -> Package:
-    """Have every batch take so long on this machine, whatever is in it, and score the same."""
+    """Have every batch of short texts take so long on this machine, whatever is in it, and score the same.
+
+    Texts as long as its canaries are as quick as ever, so it starts as soon as any other.
+    """
     once_s = _seconds(_with_products(package.graph, 1))
     graph = _with_products(package.graph, math.ceil(batch_s / once_s))
     files = hash_files(tokenizer=package.tokenizer, graph=graph)
@@ -37,29 +41,47 @@ def slowed(package: Package, *, batch_s: float) -> Package:
 
 
 def _with_products(graph: bytes, count: int) -> bytes:
-    """Add products of matrices that depend on the input, so that none is folded away, and come out as 0."""
+    """Add 0 to the scores, which for short texts comes of products of matrices.
+
+    They depend on the input, so that none is folded away.
+    """
     model = onnx.load_from_string(graph)
     inner = model.graph
     last = next(node for node in inner.node if "probabilities" in node.output)
     last.output[:] = ["quick"]
+    nothing = helper.make_tensor_value_info("nothing", TensorProto.FLOAT, None)
+    steps = [("unit", "any"), *((f"slow{number}", "unit") for number in range(count))]
+    slow = helper.make_graph(
+        [
+            helper.make_node("Mul" if number == 0 else "MatMul", [*factors], [f"slow{number}"])
+            for number, factors in enumerate(steps)
+        ]
+        + [
+            helper.make_node("ReduceMax", [f"slow{count}"], ["most"], keepdims=0),
+            helper.make_node("Mul", ["most", "zero"], ["nothing"]),
+        ],
+        "slow",
+        [],
+        [nothing],
+    )
+    at_once = helper.make_graph([helper.make_node("Identity", ["zero"], ["nothing"])], "quick", [], [nothing])
     inner.initializer.extend(
         [
             numpy_helper.from_array(np.eye(_WIDTH, dtype=np.float32), "unit"),
-            numpy_helper.from_array(np.zeros(1, np.float32), "zero"),
+            numpy_helper.from_array(np.array(0, np.float32), "zero"),
+            numpy_helper.from_array(np.array(_CANARY_TOKENS, np.int64), "canary_tokens"),
+            numpy_helper.from_array(np.array(1, np.int64), "second"),
         ]
     )
     inner.node.extend(
         [
-            helper.make_node("Cast", ["attention_mask"], ["slow_mask"], to=TensorProto.FLOAT),
-            helper.make_node("ReduceMax", ["slow_mask"], ["slow_any"], keepdims=0),
-            helper.make_node("Mul", ["unit", "slow_any"], ["slow0"]),
-            *(
-                helper.make_node("MatMul", [f"slow{number}", "unit"], [f"slow{number + 1}"])
-                for number in range(count)
-            ),
-            helper.make_node("ReduceMax", [f"slow{count}"], ["slow_most"], keepdims=0),
-            helper.make_node("Mul", ["slow_most", "zero"], ["slow_nothing"]),
-            helper.make_node("Add", ["quick", "slow_nothing"], ["probabilities"]),
+            helper.make_node("Cast", ["attention_mask"], ["ones"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMax", ["ones"], ["any"], keepdims=0),
+            helper.make_node("Shape", ["attention_mask"], ["shape"]),
+            helper.make_node("Gather", ["shape", "second"], ["length"]),
+            helper.make_node("Less", ["length", "canary_tokens"], ["short"]),
+            helper.make_node("If", ["short"], ["delay"], then_branch=slow, else_branch=at_once),
+            helper.make_node("Add", ["quick", "delay"], ["probabilities"]),
         ]
     )
     onnx.checker.check_model(model)

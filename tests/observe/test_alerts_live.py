@@ -1,32 +1,11 @@
 """Faults in the real service make the expected set of alerts fire, and mending it ends them all."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.observe.faults import FAULTS, Fault
 from tests.observe.proof import Proof
 
 every_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _table(proof: Proof, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Print which alert told of which fault, and how soon."""
-    yield
-    rows = ["| fault | alert | fires after | is told after | ends after mending |", "|---|---|---|---|---|"]
-    for release, subject in proof.subjects.items():
-        told = proof.told(release)
-        for alert, (first, last) in sorted(proof.fired[release].items(), key=lambda found: found[1]):
-            heard = f"{told[alert][0].at - subject.began:.0f} s" if told[alert] else "never"
-            begun, over = first - subject.began, last - subject.ended
-            rows.append(
-                f"| {release} | {alert.name} {alert.which} | {begun:.0f} s | {heard} | {over:.0f} s |"
-            )
-    rows.append(f"\nAll in {proof.ended - proof.started:.0f} s. A second here is a minute as shipped.")
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    assert terminal is not None
-    terminal.write("\n\n" + "\n".join(rows) + "\n")
 
 
 @every_fault
