@@ -113,6 +113,7 @@ class Scheduler:
         request.over = True
         for text in request.texts:
             self._backlog.remove(text)
+        request.texts = []  # they refer to it, and what refers in a circle waits for the garbage collector
 
     def expire(self, request: Request) -> None:
         """End a request whose deadline has passed, if nothing else has."""

@@ -60,7 +60,7 @@ class Request:
         end: Called once with the request, when it is answered or has failed; not when it is withdrawn.
         joined: When it was admitted.
         deadline: When its answer is of no use any more.
-        texts: What it asks.
+        texts: What it asks, until it is over.
         scored: The answers by index, complete at the end if there is no error.
         error: Why there is no answer.
         over: It was answered, failed or withdrawn.
@@ -78,7 +78,7 @@ class Request:
         """Return the scores, in the order of the texts, or raise the error, of a request that has ended."""
         if self.error is not None:
             raise self.error
-        return [self.scored[index] for index in range(len(self.texts))]
+        return [self.scored[index] for index in range(len(self.scored))]
 
 
 @dataclass(eq=False, slots=True)
