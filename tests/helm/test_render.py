@@ -47,7 +47,8 @@ def test_the_notes_tell_the_next_command() -> None:
         "local": ("kubectl rollout status deployment/valence", "http://localhost:3000/docs"),
         "argo-keda": ("kubectl argo rollouts status valence",),
         "ingress-registry": ("kubectl port-forward",),
-        "minimal": ("pod-readiness-gate-inject", "values-eks.yaml"),
+        "minimal": ("pod-readiness-gate-inject",),
+        "placed": ("pod-readiness-gate-inject", "leave it unset"),
     }.items():
         values = [part for file in CASES[case] for part in ("--values", str(file))]
         install = ["install", "valence", str(CHART), "-n", "sentiment", "--dry-run=client"]

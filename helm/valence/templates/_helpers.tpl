@@ -24,6 +24,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.serviceAccount.name | default (ternary (include "valence.fullname" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
+{{/* A number in a file of values is a float to Helm, and of a million on would be written 1e+06. */}}
+{{- define "valence.modelVersion" -}}
+{{- .Values.model.version | int64 -}}
+{{- end -}}
+
 {{- define "valence.image" -}}
 {{- with .Values.image -}}
 {{- if .digest -}}
