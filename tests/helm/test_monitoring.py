@@ -93,7 +93,7 @@ def test_a_canary_is_watched_by_its_own_pods_alone() -> None:
 
 
 def test_a_canary_is_watched_until_the_last_step_is_over() -> None:
-    """A metric with a count would end with it; one without goes on, in a background analysis, until all steps are done."""
+    """A metric with a count ends with it; one without is measured until the rollout stops the analysis."""
     for metric in find(render("argo-keda"), "AnalysisTemplate")["spec"]["metrics"]:
         assert "count" not in metric
         assert metric["interval"] == "30s"
