@@ -28,7 +28,9 @@ class Observed:
         self._predictions: dict[str, Series] = {
             label: ("valence_predictions_total", (label, version)) for label in manifest.labels
         }
-        self._sentiment = {label: self._series("sentiment", label) for label in manifest.labels}
+        self._sentiment: dict[str, Series] = {
+            label: self._series("sentiment", label) for label in manifest.labels
+        }
         self._confidence = [self._series("confidence", name) for name in _names(confidence)]
         self._tokens = [self._series("input_tokens", name) for name in _names(tokens)]
         self._certain = {certain: self._series("certain", name) for certain, name in _CERTAIN.items()}
@@ -49,7 +51,7 @@ class Observed:
         """Return the shares of the training texts in the same buckets."""
         profile, certain = self._manifest.profile, self._manifest.certainty.share
         shares: dict[str, dict[str, float]] = {
-            "sentiment": {**profile.sentiment},
+            "sentiment": dict(profile.sentiment.items()),
             "confidence": dict(zip(_names(profile.confidence), profile.confidence.shares, strict=True)),
             "input_tokens": dict(zip(_names(profile.input_tokens), profile.input_tokens.shares, strict=True)),
             "certain": {"true": certain, "false": 1 - certain},
