@@ -3,15 +3,15 @@
 import asyncio
 import math
 import time
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 from bento.cpus import usable_cpus
 from bento.ids import uuid7
-from bento.metrics import Metrics
-from bento.package import Histogram, Manifest, PackageError, read_package
+from bento.metrics import Metrics, Series
+from bento.observed import Observed
+from bento.package import Manifest, PackageError, read_package
 from bento.rundir import ModelRef
 from bento.runner import BatchReport, Runner
 from bento.schemas import Model
@@ -70,6 +70,7 @@ class LoadedModel:
         self._scorer = scorer
         self._settings = settings
         self._metrics = metrics
+        self._observed = Observed(manifest, self.version, metrics)
         self._nothing = scorer.encode("").ids
         self._parts = [f'"{label}":' for label in manifest.labels]
 
@@ -83,9 +84,9 @@ class LoadedModel:
         told = self._describe()
         if previous is not None:
             self.runner.capacity.take_over_demand(previous.runner.capacity)
-            for name, *labels in previous._describe().keys() - told.keys():
+            for name, labels in previous._describe().keys() - told.keys():
                 self._metrics.set(name, 0, *labels)
-        for (name, *labels), value in told.items():
+        for (name, labels), value in told.items():
             self._metrics.set(name, value, *labels)
 
     async def predict(self, texts: Sequence[str], *, deadline: float = math.inf) -> Answer:
@@ -155,12 +156,11 @@ class LoadedModel:
         self._metrics.set("valence_queue_texts", self.runner.depth)
         self._metrics.set("valence_capacity_used_ratio", self.runner.capacity.used_ratio(now))
 
-    def _describe(self) -> dict[tuple[str, ...], float]:
-        """Return the gauges that tell of this model: name and labels, value."""
+    def _describe(self) -> dict[Series, float]:
+        """Return the gauges that tell of this model, and their values."""
         model = self.model
-        info = ("valence_model_info", model.name, model.version or "", model.digest, self.manifest.family)
-        reference = _reference(self.manifest)
-        return {info: 1} | {("valence_reference_ratio", *labels): share for *labels, share in reference}
+        labels = (model.name, model.version or "", model.digest, self.manifest.family)
+        return {("valence_model_info", labels): 1} | self._observed.reference()
 
     def _shorten(self, index: int, text: str) -> str:
         allowed = self._settings.max_text_chars
@@ -197,22 +197,12 @@ class LoadedModel:
         confidence = max(scores)
         sentiment = self.manifest.labels[scores.index(confidence)]
         certain = confidence >= self._scorer.certain_from
-        self._observe_prediction(sentiment, confidence, len(encoding), certain=certain)
+        self._observed.count(sentiment, confidence, len(encoding), certain=certain)
         written = ",".join([f"{part}{score}" for part, score in zip(self._parts, scores, strict=True)])
         return (
             f'{{"id":"{uuid7()}","sentiment":"{sentiment}","confidence":{confidence},'
             f'"scores":{{{written}}},"certain":{_JSON[certain]},"truncated":{_JSON[truncated]}}}'
         )
-
-    def _observe_prediction(self, sentiment: str, confidence: float, tokens: int, *, certain: bool) -> None:
-        profile = self.manifest.profile
-        self._metrics.count("valence_predictions_total", sentiment, self.version)
-        self._metrics.observe("valence_confidence", confidence)
-        self._metrics.observe("valence_input_tokens", tokens)
-        self._metrics.count("valence_observed_total", "sentiment", sentiment)
-        self._metrics.count("valence_observed_total", "confidence", _bucket(profile.confidence, confidence))
-        self._metrics.count("valence_observed_total", "input_tokens", _bucket(profile.input_tokens, tokens))
-        self._metrics.count("valence_observed_total", "certain", "true" if certain else "false")
 
 
 async def load_model(choice: ModelRef, settings: Settings, metrics: Metrics) -> LoadedModel:
@@ -255,26 +245,3 @@ def _observe_batch(metrics: Metrics, report: BatchReport) -> None:
     observe("valence_batch_tokens", report.padded_tokens)
     observe("valence_batch_padding_ratio", 1 - report.tokens / max(1, report.padded_tokens))
     observe("valence_inference_seconds", report.infer_s)
-
-
-def _reference(manifest: Manifest) -> Iterator[tuple[str, str, float]]:
-    """Yield feature, bucket and share."""
-    profile = manifest.profile
-    for sentiment, share in profile.sentiment.items():
-        yield "sentiment", sentiment, share
-    for feature, histogram in (("confidence", profile.confidence), ("input_tokens", profile.input_tokens)):
-        for bound, share in zip((*histogram.bounds, float("inf")), histogram.shares, strict=True):
-            yield feature, _name(bound), share
-    yield "certain", "true", manifest.certainty.share
-    yield "certain", "false", 1 - manifest.certainty.share
-
-
-def _bucket(histogram: Histogram, value: float) -> str:
-    """Name the bucket by its inclusive upper bound, as Prometheus does."""
-    place = bisect_left(histogram.bounds, value)
-    return _name(histogram.bounds[place] if place < len(histogram.bounds) else float("inf"))
-
-
-@cache
-def _name(bound: float) -> str:
-    return "+Inf" if bound == float("inf") else f"{bound:g}"
