@@ -64,11 +64,11 @@ class Tracer:
             f"POST {route}",
             _parent(exchange.traceparent),
             SpanKind.SERVER,
-            attributes=_attributes(exchange, route, code),
             start_time=started_ns,
         )
         if not span.is_recording():
             return
+        span.set_attributes(_attributes(exchange, route, code))
         exchange.trace_id = format_trace_id(span.get_span_context().trace_id)
         within = set_span_in_context(span, Context())
         for name, began, ended in exchange.stages(exchange.started + duration_s):
