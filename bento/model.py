@@ -4,7 +4,6 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from bento.cpus import usable_cpus
@@ -31,14 +30,6 @@ class TextRefusedError(Exception):
         super().__init__(reason)
         self.index = index
         self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The predictions, in the order of the texts, each written as JSON; and where the time went."""
-
-    predictions: list[str]
-    timings_s: dict[str, float]
 
 
 class LoadedModel:
@@ -89,12 +80,18 @@ class LoadedModel:
         for (name, labels), value in told.items():
             self._metrics.set(name, value, *labels)
 
-    async def predict(self, texts: Sequence[str], *, deadline: float = math.inf) -> Answer:
+    async def predict(
+        self, texts: Sequence[str], *, deadline: float = math.inf, marks: list[float]
+    ) -> list[str]:
         """Judge texts.
 
         Args:
             texts: At least one.
             deadline: By `time.perf_counter`; what has not begun by then is not scored.
+            marks: Gets the times at which its stages end; see `Exchange`.
+
+        Returns:
+            The predictions, in the order of the texts, each written as JSON.
 
         Raises:
             TextRefusedError: One is too long or empty; none was scored.
@@ -104,26 +101,32 @@ class LoadedModel:
             DrainingError: See `Runner.submit`.
         """
         self.runner.refuse_if_full(len(texts), deadline=deadline)
-        started = time.perf_counter()
+        marks.append(time.perf_counter())
         kept = [self._shorten(index, text) for index, text in enumerate(texts)]
         if sum(map(len, kept)) <= INLINE_CHARS:
             encodings = self._encode(kept)
         else:
             encodings = await asyncio.to_thread(self._encode, kept)
-        tokenise_s = time.perf_counter() - started
-        scored = await self.runner.submit(encodings, deadline=deadline)
+        marks.append(time.perf_counter())
+        scored = await self.runner.submit(encodings, deadline=deadline, marks=marks)
         shortened = [len(short) < len(text) for short, text in zip(kept, texts, strict=True)]
-        return self._answer(encodings, scored, shortened, tokenise_s)
+        return self._answer(encodings, scored, shortened, marks)
 
     def begin(
-        self, text: str, end: Callable[[Callable[[], Answer]], None], *, deadline: float = math.inf
+        self,
+        text: str,
+        end: Callable[[Callable[[], list[str]]], None],
+        *,
+        deadline: float = math.inf,
+        marks: list[float],
     ) -> Callable[[], None]:
         """Judge one text of at most `INLINE_CHARS`, without anybody awaiting it.
 
         Args:
             text: What to judge.
-            end: Called once, later, with what returns the answer, or raises what `predict` would.
+            end: Called once, later, with what returns the prediction, or raises what `predict` would.
             deadline: See `predict`.
+            marks: See `predict`.
 
         Returns:
             Withdraws the text, whose answer nobody wants any more.
@@ -132,15 +135,16 @@ class LoadedModel:
             Exception: What `predict` raises before it waits.
         """
         self.runner.refuse_if_full(1, deadline=deadline)
-        started = time.perf_counter()
+        marks.append(time.perf_counter())
         kept = self._shorten(0, text)
         encodings = self._encode([kept])
-        tokenise_s = time.perf_counter() - started
+        marks.append(time.perf_counter())
 
         def answered(request: Request) -> None:
-            end(lambda: self._answer(encodings, request.answer(), [len(kept) < len(text)], tokenise_s))
+            end(lambda: self._answer(encodings, request.answer(), [len(kept) < len(text)], marks))
 
-        return partial(self.runner.withdraw, self.runner.enqueue(encodings, answered, deadline=deadline))
+        request = self.runner.enqueue(encodings, answered, deadline=deadline, marks=marks)
+        return partial(self.runner.withdraw, request)
 
     async def close(self) -> None:
         """Finish what was taken, then stop.
@@ -180,16 +184,15 @@ class LoadedModel:
         encodings: Sequence[Encoding],
         scored: Sequence[Scored],
         shortened: Sequence[bool],
-        tokenise_s: float,
-    ) -> Answer:
-        self._metrics.observe("valence_tokenise_seconds", tokenise_s)
-        predictions = [
+        marks: list[float],
+    ) -> list[str]:
+        admitted, tokenised, _ = marks
+        self._metrics.observe("valence_tokenise_seconds", tokenised - admitted)
+        marks.append(max(one.taken + one.infer_s for one in scored))
+        return [
             self._predict(encoding, one, truncated=encoding.truncated or short)
             for encoding, one, short in zip(encodings, scored, shortened, strict=True)
         ]
-        queue_s = min(one.queue_s for one in scored)
-        infer_s = max(one.queue_s + one.infer_s for one in scored) - queue_s
-        return Answer(predictions, {"queue": queue_s, "tokenise": tokenise_s, "infer": infer_s})
 
     def _predict(self, encoding: Encoding, scored: Scored, *, truncated: bool) -> str:
         """Return a `Prediction` as JSON; making one to write it would take four times as long."""

@@ -135,6 +135,9 @@ class Scheduler:
             for request in {text.request for text in chosen}:
                 if not request.over and now >= request.deadline:
                     self._end(request, DeadlineError())
+                elif not request.over and not request.begun:
+                    request.begun = True
+                    request.marks.append(now)
             texts = [text for text in chosen if not text.request.over]
         if not texts:
             return None
@@ -155,7 +158,7 @@ class Scheduler:
         for text, row in zip(batch.texts, scores, strict=True):
             request = text.request
             if not request.over:
-                request.scored[text.index] = Scored(row, batch.taken - request.joined, infer_s)
+                request.scored[text.index] = Scored(row, batch.taken, infer_s)
                 if len(request.scored) == len(request.texts):
                     self._end(request, None)
         self.capacity.learn(

@@ -67,6 +67,16 @@ def test_the_chart_changes_no_default_limit() -> None:
     assert f"{PREFIX}CORS_ORIGINS" not in variables
 
 
+def test_traces_are_made_where_a_collector_is_named_and_of_a_share() -> None:
+    named = environment(server(render("ingress-registry")))
+    assert {name: value for name, value in named.items() if name.startswith("OTEL_")} == {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel-collector.monitoring.svc:4318",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.25",
+    }
+    assert not [name for name in environment(server(render())) if name.startswith("OTEL_")]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_one_worker_with_as_many_threads_as_the_cpu_limit(case: str) -> None:
     container = server(render(case))

@@ -153,6 +153,10 @@ spec:
 {{- with .server.otlpEndpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ . }}
+- name: OTEL_TRACES_SAMPLER
+  value: parentbased_traceidratio
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ $root.Values.server.traceRatio | quote }}
 {{- end }}
 {{- end -}}
 {{- end -}}
