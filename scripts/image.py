@@ -48,9 +48,7 @@ print(json.dumps({
 def main() -> int:
     """Build; the exit code is 0, that of the step that failed, or 2 where something is missing."""
     arguments = _parse()
-    VALUES.unlink(
-        missing_ok=True
-    )  # of the image before, which nobody should release where this one fails
+    VALUES.unlink(missing_ok=True)  # of the image before, which nobody should release where this one fails
     engine = arguments.engine or _find_engine()
     model = _take_model(arguments.model)
     tag = image_tag(model, _base_id(engine, arguments.base))
