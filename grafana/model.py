@@ -3,19 +3,18 @@
 from grafana_foundation_sdk.builders import barchart
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from grafana import side_by_side
 from grafana.colours import BAD, GOOD, SENTIMENT, WARN
 from grafana.frame import Panels, frame
 from grafana.panels import first, lines, number
 from grafana.queries import (
     CHOSEN,
     Query,
-    answered_by_version,
     mean,
     of,
     quantile,
     rate,
     serving,
-    slowest_by_version,
     with_version,
 )
 from grafana.tables import compare, spread
@@ -231,18 +230,6 @@ def _versions() -> Panels:
             Query(" / ".join(f"sum by (version) ({each})" for each in sure), "version {{version}}"),
             maximum=1,
         ),
-        lines(
-            "p95 of /predict, by version",
-            "95 of 100 answers are quicker.",
-            "s",
-            Query(slowest_by_version(), "version {{version}}"),
-            limits=((0.1, WARN), (0.3, BAD)),
-        ),
-        lines(
-            "Failed, by version",
-            "Share of predictions asked for that ended in 5xx.",
-            "percentunit",
-            Query(answered_by_version("5.."), "version {{version}}"),
-            limits=((0.001, WARN), (0.01, BAD)),
-        ),
+        side_by_side.slowest(),
+        side_by_side.failed(),
     ]
