@@ -10,8 +10,8 @@ from grafana.queries import USERS, Query, of, rate
 from grafana.tables import spread
 
 _LOOK = """\
-1. **Are users hurt?** An alert that fires has a runbook of its name. A budget that burns at \
-**14.4** is gone in two days, at 1 it lasts its 30.
+1. **Are users hurt?** An alert that fires has a runbook of its name in docs/runbooks.md. A budget \
+that burns at **14.4** is gone in two days, at 1 it lasts its 30.
 2. **By what?** Which codes, which route, everybody or the slowest hundredth. If it began at a \
 dashed line, a rollout did it: *Release* says of which version, and going back comes first.
 3. **Is it full?** From **100%** on more is asked for than the pods can do, and 429 is right: more \

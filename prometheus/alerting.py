@@ -8,6 +8,7 @@ from prometheus.source import Burn, Slo, Source
 
 Rule = dict[str, Any]
 
+_RUNBOOKS = "docs/runbooks.md"  # the chart puts `monitoring.docsUrl` in the place of docs
 _HERE = "var-namespace={{ $labels.namespace }}&var-release={{ $labels.release }}"
 
 
@@ -34,7 +35,7 @@ def other_alerts(source: Source) -> Iterator[Rule]:
             "annotations": {
                 "summary": alert.summary,
                 "description": alert.description,
-                **_links(source, alert.alert, alert.dashboard),
+                **_links(alert.alert, alert.dashboard),
             },
         }
 
@@ -60,13 +61,13 @@ def _burn(source: Source, slo: Slo, burn: Burn, scale: int) -> Rule:
                 f"{share} over {burn.long}, where {100 * (1 - slo.objective):.4g}% is allowed over "
                 f"{source.budget}: the error budget burns {burn.rate:g} times as fast as it may, or faster."
             ),
-            **_links(source, slo.alert, "valence-service"),
+            **_links(slo.alert, "valence-service"),
         },
     }
 
 
-def _links(source: Source, alert: str, dashboard: str) -> dict[str, str]:
+def _links(alert: str, dashboard: str) -> dict[str, str]:
     return {
-        "runbook_url": f"{source.runbooks}#{alert.lower()}",
+        "runbook_url": f"{_RUNBOOKS}#{alert.lower()}",
         "dashboard": f"/d/{dashboard}?{_HERE}",
     }
