@@ -1,5 +1,6 @@
 """Alerts: those of the SLOs, by how fast their budgets burn, and the others as the source has them."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,12 +43,14 @@ def other_alerts(source: Source) -> Iterator[Rule]:
 
 def _burn(source: Source, slo: Slo, burn: Burn, scale: int) -> Rule:
     of_slo = f'{{slo="{slo.name}"}}'
-    limit = f"{burn.rate:g} * {round(1 - slo.objective, 6):g}"
+    allowed = round(1 - slo.objective, 6)
+    limit = f"{burn.rate:g} * {allowed:g}"
+    requests = max(source.minimum_requests, math.ceil(round(1 / (burn.rate * allowed), 6)))
     long_s = round(seconds(burn.long) / scale)
     expr = (
         f"valence:slo_errors:ratio_rate{burn.long}{of_slo} > {limit}\n"
         f"and valence:slo_errors:ratio_rate{burn.short}{of_slo} > {limit}\n"
-        f"and valence:slo_requests:rate{burn.long}{of_slo} * {long_s} >= {source.minimum_requests}"
+        f"and valence:slo_requests:rate{burn.long}{of_slo} * {long_s} >= {requests}"
     )
     share = "{{ $value | humanizePercentage }}"
     return {
@@ -58,7 +61,7 @@ def _burn(source: Source, slo: Slo, burn: Burn, scale: int) -> Rule:
         "annotations": {
             "summary": f"{{{{ $labels.release }}}}: {slo.what}",
             "description": (
-                f"{share} over {burn.long}, where {100 * (1 - slo.objective):.4g}% is allowed over "
+                f"{share} over {burn.long}, where {100 * allowed:g}% is allowed over "
                 f"{source.budget}: the error budget burns {burn.rate:g} times as fast as it may, or faster."
             ),
             **_links(slo.alert, "valence-service"),
