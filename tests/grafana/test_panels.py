@@ -112,6 +112,13 @@ def test_a_panel_says_what_it_shows_in_which_unit(panel: dict[str, Any]) -> None
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
+@pytest.mark.parametrize("panel", [each for each in SHOWN if each.values[0]["type"] in ("stat", "bargauge")])  # type: ignore[index,call-overload]
+def test_a_number_is_of_now(panel: dict[str, Any]) -> None:
+    """And not the last that there was in the time that is shown."""
+    assert [target["instant"] for target in panel["targets"]] == [True]
+    assert not any(target.get("range") for target in panel["targets"])
+
+
 @every_shown_panel
 def test_thresholds_are_ours_and_rise(panel: dict[str, Any]) -> None:
     """Grafana's own default is red from 80 on, whatever is shown."""
