@@ -112,7 +112,7 @@ def test_a_panel_says_what_it_shows_in_which_unit(panel: dict[str, Any]) -> None
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
-@pytest.mark.parametrize("panel", [each for each in SHOWN if each.values[0]["type"] in ("stat", "bargauge")])  # type: ignore[index,call-overload]
+@pytest.mark.parametrize("panel", [each for each in SHOWN if each.values[0]["type"] in ("stat", "bargauge")])  # type: ignore[index]
 def test_a_number_is_of_now(panel: dict[str, Any]) -> None:
     """And not the last that there was in the time that is shown."""
     assert [target["instant"] for target in panel["targets"]] == [True]
