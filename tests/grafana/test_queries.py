@@ -18,6 +18,7 @@ from tests.prometheus.rules import exposed
 ROOT = Path(__file__).resolve().parents[2]
 QUOTED = re.compile(r'"[^"]*"')
 METRIC = re.compile(r"(?<![\w:])([a-zA-Z_:][\w:]*)\{")
+WITHOUT_LABELS = re.compile(r"\b(?:valence[_:]|kube_|container_)[\w:]*+(?!\{)")
 LABELS = re.compile(r"([a-z_]+)(?:=~|!~|!=|=)")
 
 every_query = pytest.mark.parametrize("expr", EXPRESSIONS.values(), ids=EXPRESSIONS.keys())
@@ -37,6 +38,7 @@ def test_it_asks_only_for_what_there_is(expr: str) -> None:
 
 @every_query
 def test_it_keeps_to_the_release_that_was_chosen(expr: str) -> None:
+    assert not WITHOUT_LABELS.search(QUOTED.sub('""', expr))
     for selector in re.findall(r"\{([^}]*)\}", expr):
         assert 'namespace="$namespace"' in selector
         assert 'release="$release"' in selector or 'pod=~"$release-.+"' in selector
