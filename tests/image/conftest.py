@@ -15,8 +15,8 @@ from filelock import FileLock
 
 from tests.bento.conftest import MakePackage, make_package, registry  # noqa: F401 - fixtures
 from tests.image.containers import WITHIN_S, podman, try_podman
+from tests.image.project import copy_project
 
-ROOT = Path(__file__).resolve().parents[2]
 BASE = "docker.io/library/python:3.11-slim"
 NAME = "localhost/valence-test"
 VERSION = "7"
@@ -65,17 +65,14 @@ def image(tmp_path_factory: pytest.TempPathFactory, make_package: MakePackage) -
 
 
 def _build(project: Path, package: Path) -> Path:
-    shutil.copytree(ROOT / "bento", project / "bento", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Dockerfile", ".dockerignore", "scripts/image.py", "requirements/serve.txt"):
-        (project / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, project / name)
+    copy_project(project)
     _git(project, "init", "--quiet")
     _git(
         project, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "--allow-empty", "-m", "t"
     )
     wanted = ["--model", str(package), "--name", NAME, "--engine", "podman"]
     built = subprocess.run(
-        [sys.executable, "scripts/image.py", *wanted],
+        [sys.executable, "-m", "scripts.image", *wanted],
         cwd=project,
         env=os.environ | {"VALENCE_MODEL_VERSION": VERSION},
         capture_output=True,
