@@ -1,6 +1,7 @@
 """What `make image` says, and what it does where it cannot build; what it builds is in tests/image."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,6 +78,16 @@ def stage(tmp_path: Path) -> Path:
     (folder / "model" / "manifest.json").write_text("the one before")
     (folder / "values.yaml").write_text("image: {tag: 2-0a1b2c3d}")
     return folder
+
+
+def test_make_hands_its_variables_on() -> None:
+    named = ["MODEL=models:/m/3", "NAME=example.org/a b", "BASE=python:3", "ENGINE=buildah"]
+    told = subprocess.run(["make", "--dry-run", "image", *named], cwd=ROOT, capture_output=True, text=True)
+    *_, command = told.stdout.replace("\\\n", "").splitlines()
+    assert shlex.split(command) == [
+        *(".venv/bin/python", "-m", "scripts.image", "--model", "models:/m/3"),
+        *("--name", "example.org/a b", "--base", "python:3", "--engine", "buildah"),
+    ]
 
 
 def test_no_engine_names_the_remedy(make: Make) -> None:
