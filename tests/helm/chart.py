@@ -68,7 +68,8 @@ def render(
     """
     sets = tuple(f"{path}={json.dumps(value)}" for path, value in values.items())
     output = _template(major, CASES[case], sets, chart)
-    return [document for document in yaml.safe_load_all(output) if document]
+    # The parser in C: 6 ms instead of 105 for what has dashboards in it, hundreds of times.
+    return [document for document in yaml.load_all(output, yaml.CSafeLoader) if document]
 
 
 def find(objects: list[Object], kind: str) -> Object:
