@@ -269,4 +269,6 @@ def _lower_priority() -> None:
     On Linux a thread has a niceness of its own.
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        lane = threading.get_native_id()
+        lowest = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, lane))  # to rise again takes a privilege
+        os.setpriority(os.PRIO_PROCESS, lane, lowest)
