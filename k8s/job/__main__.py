@@ -4,17 +4,18 @@ The exit code is that of the training: 0 when it registered a version. It is 2 w
 where the Job can be followed no longer, 130 where you stopped following it; then the Job goes on.
 """
 
+import json
 import subprocess
 import sys
 import uuid
 from typing import Annotated
 
 import typer
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
+from k8s.connecting import NoClusterError, connect
 from k8s.job.following import Follower, FollowError
 from k8s.job.manifest import Wish, make_job
 
@@ -56,13 +57,11 @@ def train(
     if local:
         raise typer.Exit(_train_here(arguments or []))
     try:
-        api, its_namespace = _connect(context)
-    except ConfigException as error:
+        api, its_namespace = connect(context or None)
+    except NoClusterError as error:
         if context:
-            raise _stop(
-                f"context {context}: {error}; kubectl config get-contexts lists those that there are"
-            ) from error
-        _say("there is no cluster, as no kubeconfig says where: training in a process of this machine")
+            raise _stop(f"{error}; to train here: --local") from error
+        _say(f"{error}. Until then: training in a process of this machine")
         raise typer.Exit(_train_here(arguments or [])) from None
     if not image:
         raise _stop("--image is missing: build one (docs/deploy.md), or train on this machine with --local")
@@ -87,14 +86,6 @@ def train(
     raise typer.Exit(_run(api, namespace or its_namespace, wish))
 
 
-def _connect(context: str) -> tuple[client.ApiClient, str]:
-    """Return the cluster, and the namespace that the context names."""
-    contexts, current = config.list_kube_config_contexts()
-    chosen = next((each for each in contexts if each["name"] == context), current)
-    api = config.new_client_from_config(context=context or None)
-    return api, chosen["context"].get("namespace") or "default"
-
-
 def _run(api: client.ApiClient, namespace: str, wish: Wish) -> int:
     name = f"valence-train-{uuid.uuid4().hex[:6]}"
     try:
@@ -103,7 +94,7 @@ def _run(api: client.ApiClient, namespace: str, wish: Wish) -> int:
         _say(f"job/{name} in namespace {namespace} of {api.configuration.host}")
         code = Follower(api, namespace, name, typer.echo, _say).follow()
     except ApiException as error:
-        raise _stop(f"the Job was refused: {error.status} {error.reason}: {error.body}") from error
+        raise _stop(f"the Job was refused: {error.status} {error.reason}: {_said(error)}") from error
     except HTTPError as error:
         raise _stop(f"{api.configuration.host} does not answer: {error}; to train here: --local") from error
     except FollowError as error:
@@ -117,6 +108,13 @@ def _run(api: client.ApiClient, namespace: str, wish: Wish) -> int:
         _say(f"job/{name} is done; the cluster deletes it in {wish.ttl_s // 3600} h")
         _say("next: python -m k8s.release VERSION, with the version that the log names")
     return code
+
+
+def _said(error: ApiException) -> str:
+    try:
+        return str(json.loads(error.body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return str(error.body)[:200]
 
 
 def _train_here(arguments: list[str]) -> int:

@@ -4,62 +4,73 @@ Objects stay as the server sent them, so that a newer server's fields are no err
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import urllib3
-from kubernetes import client, config
-from kubernetes.config import ConfigException
 
-from k8s.release.outcome import Exit, ReleaseError
+from k8s.connecting import NoClusterError, connect
+from k8s.release.outcome import ReleaseError
 
 Json = dict[str, Any]
 
 _CONNECT_S = 5
 _ANSWER_S = 30
 _TRIES = 5
-_AGAIN = frozenset({429, 500, 502, 503, 504})
+_PATIENCE_S = 120  # with a server that has answered before: a control plane may be renewed meanwhile
+_LONGEST_PAUSE_S = 10
+_BUSY = 429
+_AGAIN = frozenset({_BUSY, 500, 502, 503, 504})
+_REMEDIES = {
+    401: "; sign in again, as for kubectl",
+    403: "; k8s/rbac.yaml lists the rights that a release needs",
+}
 _MERGE = "application/merge-patch+json"
 
 
 class ApiError(ReleaseError):
-    """The API server refused; `status` is its HTTP status."""
+    """The API server refuses, or does not answer.
 
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message, Exit.STUCK)
+    Attributes:
+        status: Of HTTP; 0 where there was no answer.
+        passes: Whether it may be otherwise in a moment.
+    """
+
+    def __init__(self, message: str, status: int = 0, *, passes: bool = True) -> None:
+        super().__init__(message)
         self.status = status
+        self.passes = passes
 
 
 class Api:
     """One cluster and namespace."""
 
     def __init__(self, *, context: str | None = None, namespace: str | None = None) -> None:
-        """Find the cluster as kubectl does: `KUBECONFIG`, `~/.kube/config`, or the pod's own account.
+        """Find the cluster as kubectl does.
+
+        Args:
+            context: Of the kubeconfig; None: the current one.
+            namespace: None: the one that goes with the context.
 
         Raises:
             ReleaseError: There is none.
         """
         try:
-            file = os.environ.get("KUBECONFIG")
-            self._client = config.new_client_from_config(file, context)
-            contexts, active = config.list_kube_config_contexts(file)
-            chosen = next((each for each in contexts if each["name"] == context), active)
-            default = chosen["context"].get("namespace", "default")
-        except ConfigException as error:
-            self._client, default = _inside(error)
+            api, default = connect(context)
+        except NoClusterError as error:
+            raise ReleaseError(str(error)) from error
         self.namespace = namespace or default
-        self._configuration = self._client.configuration
-        self._pool: urllib3.PoolManager = self._client.rest_client.pool_manager
+        self._configuration = api.configuration
+        self._pool: urllib3.PoolManager = api.rest_client.pool_manager
+        self._has_answered = False
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
         """Return an object or a list; `path` is below the namespace, as in `apps/v1/deployments/valence`.
 
         Raises:
-            ApiError: It is refused.
-            ReleaseError: There is no answer, several times over.
+            ApiError: It is refused, or there is no answer, several times over.
         """
         return self._json(self._patiently("GET", path, query))
 
@@ -76,7 +87,10 @@ class Api:
         return self._patiently("GET", path, query).data.decode(errors="replace")
 
     def ask_pod(self, pod: str, path: str, body: Json | None = None, *, port: int = 3000) -> Json:
-        """Call a pod's HTTP server through the API server; otherwise as `get`."""
+        """Call a pod's HTTP server through the API server; otherwise as `get`.
+
+        What the pod itself answers is final, but for 429: a server that fails now and then is to be noticed.
+        """
         method = "GET" if body is None else "POST"
         return self._json(self._patiently(method, f"v1/pods/{pod}:{port}/proxy{path}", body=body))
 
@@ -94,7 +108,7 @@ class Api:
                 if event["type"] == "ERROR":  # 410: that revision is forgotten, so look again
                     break
                 return
-        except (urllib3.exceptions.HTTPError, ApiError):
+        except (urllib3.exceptions.HTTPError, ApiError):  # the first is of a stream that breaks off
             pass  # whoever waits looks at the object itself next, and meets the error there
         time.sleep(max(0.0, min(1.0, started + 1 - time.monotonic())))
 
@@ -111,21 +125,19 @@ class Api:
     def _patiently(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: Json | None = None
     ) -> urllib3.BaseHTTPResponse:
-        for attempt in range(1, _TRIES + 1):
+        until = time.monotonic() + (_PATIENCE_S if self._has_answered else 0)
+        tries = 0
+        while True:
+            tries += 1
             try:
-                return self._send(method, path, query, body, _ANSWER_S)
-            except urllib3.exceptions.HTTPError as error:
-                if attempt == _TRIES:
-                    raise ReleaseError(
-                        f"{self._configuration.host}: the API server does not answer ({error}); "
-                        "check with: kubectl cluster-info",
-                        Exit.STUCK,
-                    ) from error
+                answer = self._send(method, path, query, body, _ANSWER_S)
             except ApiError as error:
-                if error.status not in _AGAIN or attempt == _TRIES:
+                if not error.passes or (tries >= _TRIES and time.monotonic() >= until):
                     raise
-            time.sleep(0.2 * 2**attempt)
-        raise AssertionError("unreachable")
+            else:
+                self._has_answered = True
+                return answer
+            time.sleep(min(0.2 * 2**tries, _LONGEST_PAUSE_S))
 
     def _send(
         self,
@@ -142,17 +154,23 @@ class Api:
             headers[credential["key"]] = credential["value"]
         if body is not None:
             headers["Content-Type"] = _MERGE if method == "PATCH" else "application/json"
-        answer = self._pool.request(
-            method,
-            self._configuration.host + self._path(path) + (f"?{urlencode(query)}" if query else ""),
-            body=json.dumps(body) if body is not None else None,
-            headers=headers,
-            timeout=urllib3.Timeout(connect=_CONNECT_S, read=timeout_s),
-            retries=False,
-            preload_content=not stream,
-        )
+        try:
+            answer = self._pool.request(
+                method,
+                self._configuration.host + self._path(path) + (f"?{urlencode(query)}" if query else ""),
+                body=json.dumps(body) if body is not None else None,
+                headers=headers,
+                timeout=urllib3.Timeout(connect=_CONNECT_S, read=timeout_s),
+                retries=False,
+                preload_content=not stream,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise ApiError(
+                f"{self._configuration.host}: the API server does not answer ({error}); check with: kubectl "
+                "cluster-info"
+            ) from error
         if answer.status >= 400:
-            raise ApiError(self._refusal(method, path, answer), answer.status)
+            raise self._refusal(method, path, answer)
         return answer
 
     def _path(self, path: str) -> str:
@@ -161,30 +179,27 @@ class Api:
         if group != "v1":
             version, _, rest = rest.partition("/")
             root = f"/apis/{group}/{version}"
-        return f"{root}/namespaces/{quote(self.namespace)}/{rest}"
+        return f"{root}/namespaces/{quote(self.namespace, safe='')}/{rest}"
 
-    def _refusal(self, method: str, path: str, answer: urllib3.BaseHTTPResponse) -> str:
+    def _refusal(self, method: str, path: str, answer: urllib3.BaseHTTPResponse) -> ApiError:
         try:
-            said = json.loads(answer.data)["message"]
+            found = json.loads(answer.data)
+            said, by_server = found["message"], found["kind"] == "Status"
         except (ValueError, KeyError, TypeError):
-            said = answer.data.decode(errors="replace")[:200]
-        remedy = "; k8s/rbac.yaml lists the rights that a release needs" if answer.status == 403 else ""
-        return f"{method} {path} in {self.namespace}: {answer.status}: {said}{remedy}"
+            said, by_server = answer.data.decode(errors="replace")[:200], "/proxy/" not in path
+        passes = answer.status == _BUSY or (by_server and answer.status in _AGAIN)
+        remedy = _REMEDIES.get(answer.status, "")
+        message = f"{method} {path} in {self.namespace}: {answer.status}: {said}{remedy}"
+        return ApiError(message, answer.status, passes=passes)
 
-    @staticmethod
-    def _json(answer: urllib3.BaseHTTPResponse) -> Json:
-        found: Json = json.loads(answer.data)
+    def _json(self, answer: urllib3.BaseHTTPResponse) -> Json:
+        try:
+            found = json.loads(answer.data)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            start = answer.data[:80].decode(errors="replace")
+            raise ApiError(
+                f"{self._configuration.host}: no JSON object, as of Kubernetes, but {start!r}", answer.status
+            )
         return found
-
-
-def _inside(error: ConfigException) -> tuple[Any, str]:
-    """Sign in as the pod that this runs in."""
-    try:
-        configuration = client.Configuration()
-        config.load_incluster_config(client_configuration=configuration)
-    except ConfigException:
-        raise ReleaseError(
-            f"no cluster: {error}; set KUBECONFIG, or name one with --context (kubectl config get-contexts)"
-        ) from error
-    with open("/var/run/secrets/kubernetes.io/serviceaccount/namespace") as file:  # noqa: PTH123
-        return client.ApiClient(configuration), file.read().strip()

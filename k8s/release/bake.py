@@ -8,8 +8,6 @@ from typing import Literal
 from k8s.release.api import Api
 from k8s.release.deployment import Rollout, look, restarts
 from k8s.release.duration import in_words
-from k8s.release.model import Model, from_template
-from k8s.release.outcome import Exit, ReleaseError
 from k8s.release.prometheus import Prometheus, PrometheusError
 from k8s.release.record import Record
 from k8s.release.slo import Count, Judgement, count_before, count_new, judge
@@ -18,6 +16,7 @@ from k8s.release.watching import Say
 
 _LOOK_S = 10.0
 _MARGIN_S = 300  # that a pod may be older than the record of its release
+_GRACE_S = 60  # to see once more what could not be seen when the time was up, and no longer than the bake
 
 
 @dataclass(frozen=True)
@@ -51,51 +50,44 @@ def bake(
     looks = int(bake_s / pause) + 2
     before: list[Count] | None = None
     while True:
-        last = time.time() >= ends
+        left_s = ends - time.time()
         rollout = look(api, release)
-        _check_undisturbed(rollout, record.model)
+        rollout.check_undisturbed(record.model)
         if (broken := _find_broken(api, rollout)) is not None:
             return Verdict("violated", broken)
-        judgements: list[Judgement] | None = None
-        unseen = ""
         try:
-            name = rollout.deployment["metadata"]["name"]
             if before is None:
+                name = rollout.name
                 before = count_before(prometheus, api.namespace, name, at=started, window_s=before_s)
             window = round(time.time() - started) + _MARGIN_S
-            new = count_new(prometheus, api.namespace, f"{name}-{rollout.hash}", window_s=window)
+            new = count_new(prometheus, api.namespace, _new_pods(rollout), window_s=window)
             judgements = judge(new, before, looks=looks)
         except PrometheusError as error:
-            unseen = str(error)
-            say(f"  {unseen}")
-        if judgements is not None:
+            say(f"  {error}")
+            if left_s <= -min(bake_s, _GRACE_S):
+                return Verdict("unproven", f"not judged: {error}")
+        else:
             violated = [str(each) for each in judgements if each.says == "violated"]
             if violated:
                 return Verdict("violated", "; ".join(violated))
-            left = in_words(max(0, ends - time.time()))
-            say(f"  {'; '.join(f'{each.objective.name} {each.new}' for each in judgements)}; {left} left")
-        if last:
-            return _conclude(judgements, unseen)
-        time.sleep(max(0.0, min(pause, ends - time.time())))
+            counts = "; ".join(f"{each.objective.name} {each.new}" for each in judgements)
+            say(f"  {counts}; {in_words(max(0, left_s))} left")
+            if left_s <= 0:
+                return _conclude(judgements)
+        time.sleep(min(pause, left_s) if left_s > 0 else pause)
 
 
-def _conclude(judgements: list[Judgement] | None, unseen: str) -> Verdict:
-    if judgements is None:
-        return Verdict("unproven", f"not judged: {unseen}")
+def _new_pods(rollout: Rollout) -> str:
+    if rollout.hash is None:
+        raise PrometheusError("which pods are new is not known, as the Deployment is being changed")
+    return f"{rollout.name}-{rollout.hash}"
+
+
+def _conclude(judgements: list[Judgement]) -> Verdict:
     little = [str(each) for each in judgements if each.says == "too little traffic"]
     if little:
         return Verdict("unproven", "too little traffic: " + "; ".join(little))
     return Verdict("kept", "; ".join(map(str, judgements)))
-
-
-def _check_undisturbed(rollout: Rollout, model: Model) -> None:
-    serves = from_template(rollout.deployment)
-    if serves != model:
-        raise ReleaseError(
-            f"somebody has changed the Deployment to {serves} during the bake of {model}; see: "
-            "python -m k8s.release status",
-            Exit.STUCK,
-        )
 
 
 def _find_broken(api: Api, rollout: Rollout) -> str | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -24,13 +25,15 @@ def choose_model(version: str, values: Path | None, registry: str | None, helm: 
         ReleaseError: It is unknown, or not what `values` says, or pods would not get it.
     """
     deployed = helm.values()
-    file = yaml.safe_load(values.read_text()) if values else {}
-    written = from_values({"model": deployed["model"] | file["model"]}) if "model" in file else None
-    source = file.get("model", {}).get("source", deployed["model"]["source"])
+    file = _read(values) if values else {}
+    its_model = file.get("model") or {}
+    written = from_values({"model": deployed["model"] | its_model}) if its_model else None
+    source = its_model.get("source", deployed["model"]["source"])
     if written is not None and registry is None:
         if written.version != version or not DIGEST.fullmatch(written.digest):
             raise ReleaseError(f"{values} is about version {written.version}, not {version}")
-        return Found(written, (), _package_beside(values, written.digest))
+        found = Found(written, (), _package_beside(values, written.digest))
+        return _changing(found, file, deployed, values, helm)
     found = find(reference(deployed["model"]["name"], version), registry, download=True)
     if source == "image" and written is None and found.model != from_values(deployed):
         raise ReleaseError(
@@ -41,6 +44,37 @@ def choose_model(version: str, values: Path | None, registry: str | None, helm: 
         raise ReleaseError(
             f"{values} is about {written}, and the registry says that {version} is {found.model}"
         )
+    return _changing(found, file, deployed, values, helm)
+
+
+def _changing(
+    found: Found, file: dict[str, Any], deployed: dict[str, Any], values: Path | None, helm: Helm
+) -> Found:
+    """Refuse what changes other values than the model's, as nothing of it would be released or undone."""
+    if found.model == from_values(deployed) and not _holds(deployed, file):
+        command = f"upgrade {helm.release} CHART --reset-then-reuse-values --values {values}"
+        raise ReleaseError(
+            f"{found.model} is deployed already, and {values} changes something else, which is no release "
+            f"of a model: {helm.by_hand(command)}"
+        )
+    return found
+
+
+def _holds(deployed: Any, file: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether all that a file says is deployed."""
+    if isinstance(file, dict):
+        known = deployed if isinstance(deployed, dict) else {}
+        return all(_holds(known.get(name), value) for name, value in file.items())
+    return bool(deployed == file)
+
+
+def _read(values: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(values.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ReleaseError(f"{values}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict) or not isinstance(found.get("model") or {}, dict):
+        raise ReleaseError(f"{values}: no values of the chart, as `make image` writes them")
     return found
 
 

@@ -12,7 +12,7 @@ from k8s.release.api import Api
 from k8s.release.choosing import choose_model, reference
 from k8s.release.deployment import look
 from k8s.release.duration import parse_duration
-from k8s.release.helm import Helm
+from k8s.release.helm import DEFAULT_RELEASE, Helm
 from k8s.release.history import tell_history
 from k8s.release.outcome import Exit, ReleaseError
 from k8s.release.plan import make_plan
@@ -24,6 +24,7 @@ from k8s.release.status import tell_status
 from k8s.release.watching import Patience
 
 _NAME = "valence-sentiment"
+_CHART = Path(__file__).resolve().parents[2] / "helm" / "valence"
 _EXIT_CODES = (
     "Exit codes: 0 kept, or went back on request, or all agree; 1 the release was undone by itself; "
     "2 refused, nothing was changed; 3 in place but unproven (too little traffic, or Prometheus does not "
@@ -46,6 +47,7 @@ _Namespace = Annotated[
     str | None, typer.Option("--namespace", "-n", help="Its namespace; by default the context's.")
 ]
 _Context = Annotated[str | None, typer.Option(help="The kubeconfig's context; by default the current one.")]
+_Timeout = Annotated[str, typer.Option(help="How long new pods may take to come up.")]
 _Registry = Annotated[
     str | None,
     typer.Option(envvar="VALENCE_REGISTRY", help="MLflow's URL or sqlite:///FILE.", show_envvar=True),
@@ -60,7 +62,10 @@ def release(
         bool, typer.Option("--plan", help="Only show what would change, on the texts of --sample.")
     ] = False,
     sample: Annotated[
-        Path | None, typer.Option(help="For --plan: CSV with a column 'text', or a text in each line.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="For --plan: CSV with a column 'text', or a text in each line."
+        ),
     ] = None,
     against: Annotated[
         str | None, typer.Option(help="For --plan: compare with this version, not the deployed one.")
@@ -84,14 +89,15 @@ def release(
             help="Values to change too, as `make image` writes them.",
         ),
     ] = None,
-    chart: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The chart.")] = Path(
-        "helm/valence"
-    ),
-    timeout: Annotated[str, typer.Option(help="How long new pods may take to come up.")] = "10m",
+    chart: Annotated[
+        Path,
+        typer.Option(exists=True, file_okay=False, help="The chart.", show_default="helm/valence beside k8s"),
+    ] = _CHART,
+    timeout: _Timeout = "10m",
     accept_little_traffic: Annotated[
         bool, typer.Option("--accept-little-traffic", help="Keep what could not be judged, and say so.")
     ] = False,
-    release: _Release = "valence",
+    release: _Release = DEFAULT_RELEASE,
     namespace: _Namespace = None,
     context: _Context = None,
     registry: _Registry = None,
@@ -129,15 +135,17 @@ def release(
 def undo(
     *,
     why: Annotated[str, typer.Option(help="Why, for those who read the history.")] = "asked for",
-    release: _Release = "valence",
+    timeout: _Timeout = "10m",
+    release: _Release = DEFAULT_RELEASE,
     namespace: _Namespace = None,
     context: _Context = None,
 ) -> None:
     """Go back to the model before, and end a release that is under way."""
 
     def act() -> Exit:
+        patience = Patience(parse_duration(timeout))
         api, helm = _connect(release, namespace, context)
-        return Release(api, helm, _say).undo(f"{why} ({whoever_runs_this()})")
+        return Release(api, helm, _say).undo(f"{why} ({whoever_runs_this()})", patience)
 
     _finish(act)
 
@@ -145,7 +153,7 @@ def undo(
 @app.command(epilog=_EXIT_CODES)
 def status(
     *,
-    release: _Release = "valence",
+    release: _Release = DEFAULT_RELEASE,
     namespace: _Namespace = None,
     context: _Context = None,
     registry: _Registry = None,
@@ -169,7 +177,7 @@ def status(
 def history(
     *,
     last: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
-    release: _Release = "valence",
+    release: _Release = DEFAULT_RELEASE,
     namespace: _Namespace = None,
     context: _Context = None,
 ) -> None:
@@ -236,7 +244,7 @@ def _finish(act: Callable[[], Exit]) -> None:
         _say(f"k8s.release: {error}")
         code = error.code
     except KeyboardInterrupt:
-        _say("k8s.release: interrupted; the same command goes on, and `python -m k8s.release undo` goes back")
+        _say("k8s.release: interrupted; the same command goes on, and `undo` in its place goes back")
         code = Exit.INTERRUPTED
     raise typer.Exit(code)
 

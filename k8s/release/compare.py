@@ -5,7 +5,6 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,12 @@ _NEGATION = re.compile(
     r"\b(?:not|no|never|nothing|nobody|none|neither|nor|hardly|\w+n['\u2019]t)\b", re.IGNORECASE
 )
 _EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
-_WORDS = (0, 6, 21, 1 << 30)  # where slices by length begin
+_LENGTHS = {  # in words
+    "length: 0-5 words": range(6),
+    "length: 6-20 words": range(6, 21),
+    "length: 21+ words": range(21, 1 << 30),
+}
+_SLICES = (*_LENGTHS, "negation", "emoji")
 _Z95 = 1.96
 
 Row = dict[str, str]
@@ -56,7 +60,7 @@ def compare_files(live: Path, candidate: Path, flips: Path) -> dict[str, Any]:
         "texts": texts["all"],
         "flips": _share(flipped["all"], texts["all"]),
         "transitions": dict(transitions.most_common()),
-        "slices": {name: _share(flipped[name], texts[name]) for name in sorted(texts) if name != "all"},
+        "slices": {name: _share(flipped[name], texts[name]) for name in _SLICES if name in texts},
         "score_shift": _summary(shifts) | {"mean_by_label": _means(means, texts["all"])},
     }
 
@@ -70,9 +74,7 @@ def _rows(path: Path) -> Iterator[Row]:
 
 def _slices(text: str) -> Iterator[str]:
     words = len(text.split())
-    for least, beyond in pairwise(_WORDS):
-        if least <= words < beyond:
-            yield f"length: {least}-{beyond - 1} words" if beyond < 1 << 30 else f"length: {least}+ words"
+    yield next(name for name, lengths in _LENGTHS.items() if words in lengths)
     if _NEGATION.search(text):
         yield "negation"
     if _EMOJI.search(text):

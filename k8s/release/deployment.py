@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from k8s.release.api import Api, Json
-from k8s.release.outcome import ReleaseError
+from k8s.release.model import Model, from_template
+from k8s.release.outcome import Exit, ReleaseError
 
 DEPLOYMENTS = "apps/v1/deployments"
 _REPLICA_SETS = "apps/v1/replicasets"
@@ -27,6 +28,16 @@ class Rollout:
         return int(self.deployment["spec"].get("replicas", 1))
 
     @property
+    def name(self) -> str:
+        """Of the Deployment."""
+        return str(self.deployment["metadata"]["name"])
+
+    @property
+    def model(self) -> Model | None:
+        """The model that the Deployment wants; None where it names none."""
+        return from_template(self.deployment)
+
+    @property
     def ready(self) -> int:
         """How many new pods are ready."""
         return sum(is_ready(pod) for pod in self.new)
@@ -36,7 +47,7 @@ class Rollout:
         """Whether new pods serve, and no others: what `kubectl rollout status` waits for."""
         status: dict[str, int] = self.deployment.get("status", {})
         return (
-            status.get("observedGeneration", 0) >= self.deployment["metadata"].get("generation", 0)
+            _is_current(self.deployment)
             and status.get("updatedReplicas", 0) == self.wanted
             and status.get("replicas", 0) == self.wanted
             and status.get("availableReplicas", 0) == self.wanted
@@ -44,11 +55,26 @@ class Rollout:
 
     @property
     def stalled(self) -> str | None:
-        """What Kubernetes says when it has given up."""
+        """What Kubernetes says when it has given up; of what was wanted before, it says nothing of this."""
+        if not _is_current(self.deployment):
+            return None
         for condition in self.deployment.get("status", {}).get("conditions", []):
             if condition.get("reason") == "ProgressDeadlineExceeded":
                 return str(condition.get("message", "the progress deadline is exceeded"))
         return None
+
+    def check_undisturbed(self, model: Model) -> None:
+        """See that a model is still the one that the Deployment wants.
+
+        Raises:
+            ReleaseError: Somebody else has changed it.
+        """
+        if self.model != model:
+            raise ReleaseError(
+                f"somebody has changed the Deployment to {self.model}, where {model} was put; what is there "
+                "now stays: see how all stand with `python -m k8s.release status`",
+                Exit.STUCK,
+            )
 
 
 def find_deployment(api: Api, release: str) -> Json:
@@ -74,15 +100,13 @@ def look(api: Api, release: str) -> Rollout:
     query = {"labelSelector": _selector(release)}
     uid = deployment["metadata"]["uid"]
     revision = deployment["metadata"].get("annotations", {}).get(_REVISION)
-    seen = deployment.get("status", {}).get("observedGeneration", 0)
-    current = seen >= deployment["metadata"].get("generation", 0)
     hashes = [
         each["metadata"]["labels"][_HASH]
         for each in api.get(_REPLICA_SETS, query)["items"]
         if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", []))
         and each["metadata"].get("annotations", {}).get(_REVISION) == revision
     ]
-    wanted = hashes[0] if hashes and current else None
+    wanted = hashes[0] if hashes and _is_current(deployment) else None
     pods = tuple(
         pod for pod in api.get(_PODS, query)["items"] if not pod["metadata"].get("deletionTimestamp")
     )
@@ -100,6 +124,13 @@ def restarts(pod: Json) -> int:
     """How often a pod's containers have been started anew."""
     statuses = pod.get("status", {}).get("containerStatuses", [])
     return sum(each.get("restartCount", 0) for each in statuses)
+
+
+def _is_current(deployment: Json) -> bool:
+    """Whether the status is that of what is wanted now."""
+    seen: int = deployment.get("status", {}).get("observedGeneration", 0)
+    wanted: int = deployment["metadata"].get("generation", 0)
+    return seen >= wanted
 
 
 def _selector(release: str) -> str:

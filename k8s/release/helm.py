@@ -12,7 +12,9 @@ from typing import Any
 from k8s.release.model import Model, from_values
 from k8s.release.outcome import Exit, ReleaseError
 
+DEFAULT_RELEASE = "valence"
 _WITHIN_S = 300
+_DEPLOYED = "deployed"
 
 
 class HelmError(ReleaseError):
@@ -28,6 +30,21 @@ class Revision:
     updated: str
     description: str
 
+    @property
+    def is_deployed(self) -> bool:
+        """Whether it is what is there."""
+        return self.status == _DEPLOYED
+
+    @property
+    def went_out(self) -> bool:
+        """Whether it is there, or was."""
+        return self.status in (_DEPLOYED, "superseded")
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a helm works on it, or was killed."""
+        return self.status.startswith("pending-")
+
 
 @dataclass(frozen=True)
 class Helm:
@@ -36,6 +53,12 @@ class Helm:
     release: str
     namespace: str
     context: str | None = None
+
+    def command(self, words: str) -> str:
+        """Return the command of this tool to give next on this release, for people."""
+        release = "" if self.release == DEFAULT_RELEASE else f" --release {self.release}"
+        context = f" --context {self.context}" if self.context else ""
+        return f"python -m k8s.release {words} -n {self.namespace}{release}{context}"
 
     def values(self, revision: int | None = None) -> dict[str, Any]:
         """Return all values of a revision, by default of the last; the chart's defaults are among them."""
@@ -57,6 +80,10 @@ class Helm:
             for each in entries
         ]
 
+    def last(self) -> Revision:
+        """Return the newest revision."""
+        return self.history()[-1]
+
     def upgrade(self, chart: Path, model: Model, *, values: Path | None, description: str) -> None:
         """Deploy a model: everything else stays as it was last deployed, but for what `values` says."""
         files = ["--values", str(values)] if values else []
@@ -76,6 +103,11 @@ class Helm:
     def rollback(self, revision: int) -> None:
         """Deploy what a revision was."""
         self._run("rollback", self.release, str(revision), *self._as_owner)
+
+    def by_hand(self, words: str) -> str:
+        """Return a command of helm on this release, for people."""
+        context = f" --kube-context {self.context}" if self.context else ""
+        return f"helm {words} -n {self.namespace}{context}"
 
     @cached_property
     def _as_owner(self) -> list[str]:

@@ -23,12 +23,12 @@ class Entry:
 def tell_history(api: Api, helm: Helm, last: int) -> list[Entry]:
     """Return the last revisions with their models, oldest first."""
     records = read_records(api, find_deployment(api, helm.release))
+    reasons = {each.back_revision: each.reason for each in records if each.back_revision}
     entries: list[Entry] = []
     for revision in helm.history()[-last:]:
         model, note = helm.model(revision.number), revision.description
-        if note.startswith("Rollback to "):
-            why = [each.reason for each in records if each.before == model and each.reason and not each.open]
-            note += f": {why[-1]}" if why else ""
+        if (why := reasons.get(revision.number)) is not None:
+            note += f": {why}"
         entries.append(
             Entry(revision.number, revision.updated.partition(".")[0], revision.status, model, note)
         )

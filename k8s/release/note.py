@@ -59,5 +59,5 @@ def _cost_rows(live: dict[str, Any], candidate: dict[str, Any]) -> list[str]:
 def _replicas(replicas: dict[str, Any]) -> str:
     line = f"A text costs {replicas['cpu_ratio']:.2f} times the CPU time"
     if replicas["needed"] is None:
-        return f"{line}, and so do the replicas that the same traffic needs."
+        return f"{line}; the same traffic needs as many times the replicas."
     return f"{line}: for the same traffic {replicas['needed']} replicas instead of {replicas['now']}."

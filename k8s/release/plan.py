@@ -40,10 +40,6 @@ def make_plan(
     Raises:
         ReleaseError: A file cannot be read or scored.
     """
-    if not sample.is_file():
-        raise ReleaseError(
-            f"{sample}: no such file; name a CSV with a column 'text', or one text in each line"
-        )
     folder = PLANS / f"{live.model.version}-{candidate.model.version}-{candidate.model.digest[7:19]}"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".plan-", dir=PLANS) as scratch:
@@ -93,11 +89,12 @@ def _score(found: Found, source: Path, target: Path) -> dict[str, Any]:
     measures = target.with_suffix(".json")
     command = [sys.executable, "-m", "bento.batch", str(source), str(target)]
     options = ["--model", str(found.package), "--measure", str(measures)]
+    watched = sys.stderr.isatty()  # then its progress is seen, and what it says of an error too
     done = subprocess.run(  # noqa: S603
-        [*command, *options], stderr=subprocess.PIPE, text=True, check=False
+        [*command, *options], stderr=None if watched else subprocess.PIPE, text=True, check=False
     )
     if done.returncode:
-        raise ReleaseError(f"{found.model}: {done.stderr.strip()}")
+        raise ReleaseError(f"{found.model}: {(done.stderr or 'its texts were not scored').strip()}")
     cost: dict[str, Any] = json.loads(measures.read_text())
     return cost
 

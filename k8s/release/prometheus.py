@@ -1,8 +1,11 @@
 """Numbers out of a Prometheus."""
 
+import math
+
 import httpx
 
 from k8s.release.outcome import Exit, ReleaseError
+from k8s.release.web import explain, hide_password
 
 _ANSWER_S = 10
 
@@ -35,7 +38,9 @@ class Prometheus:
             answer = httpx.post(f"{self._url}/api/v1/query", data=asked, timeout=_ANSWER_S)
             answer.raise_for_status()
             found = answer.json()["data"]["result"]
-            return float(found[0]["value"][1]) if found else 0.0
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-            shown = self._url.rpartition("@")[2]
-            raise PrometheusError(f"Prometheus at {shown}: {type(error).__name__}: {error}") from error
+            value = float(found[0]["value"][1]) if found else 0.0
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError) as error:
+            raise PrometheusError(f"Prometheus at {hide_password(self._url)}: {explain(error)}") from error
+        if not math.isfinite(value):
+            raise PrometheusError(f"Prometheus at {hide_password(self._url)}: {value} for {query}")
+        return value

@@ -16,14 +16,14 @@ from typing import Any, Literal, Self
 from k8s.release.api import Api, ApiError, Json
 from k8s.release.deployment import find_deployment
 from k8s.release.model import Model
-from k8s.release.outcome import ReleaseError
+from k8s.release.outcome import Exit, ReleaseError
 
 KEY = "releases.json"
 _CONFIG_MAPS = "v1/configmaps"
 _KEPT = 10  # as many as Helm keeps revisions
 _TRIES = 10
 
-State = Literal["rolling", "baking", "undoing", "kept", "unproven", "undone", "refused"]
+State = Literal["rolling", "baking", "undoing", "unproven", "kept", "undone", "refused", "overtaken"]
 OPEN: tuple[State, ...] = ("rolling", "baking", "undoing", "unproven")
 
 
@@ -38,20 +38,27 @@ class Record:
     who: str
     why: str
     started: str  # ISO 8601, as are all times here
+    process: str  # that is at it; another one that goes on with it takes its place
     state: State = "rolling"
     baking_since: str | None = None
     ended: str | None = None
-    reason: str | None = None  # why it was undone, with the numbers
+    reason: str | None = None  # why it ended so, with the numbers
+    back_revision: int | None = None  # of Helm; what its undo made
 
     @property
     def open(self) -> bool:
         """Whether it can be gone on with."""
         return self.state in OPEN
 
-    def with_state(self, state: State, **changes: str) -> Self:
+    @property
+    def told(self) -> str:
+        """Who is at what, in words."""
+        return f"{self.who} has been releasing {self.model} since {self.started} ({self.state})"
+
+    def with_state(self, state: State, **changes: Any) -> Self:  # noqa: ANN401 - as the fields are
         """Return the record in another state."""
         ended = None if state in OPEN else now()
-        return replace(self, state=state, ended=ended, **changes)  # type: ignore[arg-type]
+        return replace(self, state=state, ended=ended, **changes)
 
 
 def now() -> str:
@@ -70,21 +77,31 @@ def read_records(api: Api, deployment: Json) -> list[Record]:
     return parse_records(_find(api, _name(deployment)))
 
 
-def save(api: Api, release: str, record: Record) -> None:
+def save(api: Api, release: str, record: Record, *, takes_over: bool = False) -> None:
     """Write a record: in the place of the one with its id, else behind the others.
 
+    Args:
+        api: The cluster.
+        release: Of Helm.
+        record: By whom it is, its `process` says.
+        takes_over: Whether it may have been another process's.
+
     Raises:
-        ReleaseError: Somebody else has begun a release meanwhile.
+        ReleaseError: Somebody else has begun a release, or goes on with this one.
     """
     deployment = find_deployment(api, release)
     for _ in range(_TRIES):
         found = _find(api, _name(deployment))
-        records = [each for each in parse_records(found) if each.id != record.id]
+        stored = parse_records(found)
+        records = [each for each in stored if each.id != record.id]
         other = next((each for each in records if each.open), None)
         if other is not None:
+            raise ReleaseError(f"{other.told}; wait, or end that with `undo`")
+        if not takes_over and any(each.id == record.id and each.process != record.process for each in stored):
             raise ReleaseError(
-                f"{other.who} has been releasing {other.model} since {other.started} ({other.state}); "
-                "wait, or end that with: python -m k8s.release undo"
+                f"another process has gone on with the release of {record.model}; this one ends here, and "
+                "leaves it to that",
+                Exit.STUCK,
             )
         kept = json.dumps([asdict(each) for each in [*records, record][-_KEPT:]], separators=(",", ":"))
         try:

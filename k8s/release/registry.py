@@ -15,6 +15,7 @@ import httpx
 
 from k8s.release.model import Model
 from k8s.release.outcome import ReleaseError
+from k8s.release.web import explain, hide_password
 
 _API = "/api/2.0/mlflow/model-versions"
 _WITHIN_S = 600  # a package may have to be downloaded
@@ -43,9 +44,12 @@ def find(reference: str, registry: str | None, *, download: bool = False) -> Fou
     """
     command = [sys.executable, "-m", "bento.resolve", reference, *(["--download"] if download else [])]
     variables = os.environ | ({"VALENCE_REGISTRY": registry} if registry else {})
-    done = subprocess.run(  # noqa: S603
-        command, env=variables, capture_output=True, text=True, timeout=_WITHIN_S, check=False
-    )
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, env=variables, capture_output=True, text=True, timeout=_WITHIN_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ReleaseError(f"{reference}: the registry gives nothing within {_WITHIN_S} s") from error
     if done.returncode:
         raise ReleaseError(done.stderr.strip() or f"python -m bento.resolve {reference} failed")
     answer = json.loads(done.stdout)
@@ -84,5 +88,6 @@ def keep_note(model: Model, registry: str, note: str, plan: str) -> None:
             tag = version | {"key": _TAG, "value": plan}
             client.post(f"{_API}/set-tag", json=tag).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        shown = registry.rpartition("@")[2]
-        raise ReleaseError(f"{shown}: the note was not kept with {model} ({type(error).__name__})") from error
+        raise ReleaseError(
+            f"{hide_password(registry)}: the note was not kept with {model}: {explain(error)}"
+        ) from error

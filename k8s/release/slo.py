@@ -8,10 +8,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from k8s.release.prometheus import Prometheus
+from k8s.release.prometheus import Prometheus, PrometheusError
 from k8s.release.statistics import binomial_tail, fisher_tail
 
 ERROR_RATE = 0.05  # how often all looks at a release together undo one that is as good as the one before
+_EVERY_REQUEST = "valence_requests_total{PODS}"
 _ANSWERED = 'valence_requests_total{PODS,route=~"/predict.*"}'
 _TIMED = 'valence_request_duration_seconds_count{PODS,route="/predict",code="200"}'
 
@@ -96,8 +97,28 @@ def count_new(prometheus: Prometheus, namespace: str, pods: str, *, window_s: in
         namespace: Of the pods.
         pods: What their names begin with.
         window_s: Longer than they live.
+
+    Raises:
+        PrometheusError: There is no answer, or none of these pods is known, so that no count is no zero.
     """
-    return _count(prometheus, f"sum(max_over_time(SERIES[{window_s}s]))", _select(namespace, pods), None)
+    counts = _count(prometheus, _highest(window_s), _select(namespace, pods), None)
+    if not any(each.total for each in counts):
+        check_known(prometheus, namespace, pods, window_s=window_s)
+    return counts
+
+
+def check_known(prometheus: Prometheus, namespace: str, pods: str, *, window_s: int) -> None:
+    """See that Prometheus has counted anything of pods, of which probes make sure where they are scraped.
+
+    Raises:
+        PrometheusError: It has not.
+    """
+    series = _EVERY_REQUEST.replace("PODS", _select(namespace, pods))
+    if prometheus.number(_highest(window_s).replace("SERIES", series)) == 0:
+        raise PrometheusError(
+            f"Prometheus knows no metrics of the pods {pods}-* in {namespace}: it has to scrape them, and to "
+            "give what it scrapes the labels namespace and pod"
+        )
 
 
 def judge(new: list[Count], before: list[Count], *, looks: int) -> list[Judgement]:
@@ -127,6 +148,10 @@ def _judge(objective: Objective, new: Count, before: Count, *, level: float) -> 
         "kept" if new.total >= objective.enough else "too little traffic"
     )
     return Judgement(objective, new, before, chance, says)
+
+
+def _highest(window_s: int) -> str:
+    return f"sum(max_over_time(SERIES[{window_s}s]))"
 
 
 def _select(namespace: str, pods: str) -> str:

@@ -1,13 +1,14 @@
 """How what is intended, deployed and running stand to one another, and what brings them together."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from k8s.release.api import Api, ApiError, Json
 from k8s.release.deployment import Rollout, is_ready, look
-from k8s.release.helm import Helm
-from k8s.release.model import Model, from_template
+from k8s.release.helm import Helm, Revision
+from k8s.release.model import Model
 from k8s.release.outcome import ReleaseError
-from k8s.release.record import read_records
+from k8s.release.record import Record, read_records
 from k8s.release.registry import find
 
 
@@ -19,73 +20,84 @@ class Status:
     disagreements: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Health:
+    """What a pod says of itself; without a model, why it says nothing."""
+
+    told: str
+    model: Model | None = None
+    build: str = ""
+
+
 def tell_status(api: Api, helm: Helm, registry: str | None) -> Status:
     """Ask the registry, Helm, the Deployment and each pod."""
     rollout = look(api, helm.release)
-    deployed = helm.model()
-    wanted = from_template(rollout.deployment)
+    deployed, revision = helm.model(), helm.last()
     intended, unknown = _intended(deployed, registry)
-    running = {pod["metadata"]["name"]: _health(api, pod) for pod in rollout.pods}
+    pods = {pod["metadata"]["name"]: _health(api, pod) for pod in rollout.pods}
+    images = {pod["metadata"]["name"]: pod["spec"]["containers"][0]["image"] for pod in rollout.pods}
+    last = next(reversed(read_records(api, rollout.deployment)), None)
     lines = [
         f"registry  {deployed.name}@production: {intended or unknown}",
-        f"helm      {helm.release} revision {helm.history()[-1].number}: {deployed}",
-        f"cluster   deployment {rollout.deployment['metadata']['name']}: {wanted or 'no model named'}",
+        f"helm      {helm.release} revision {revision.number}, {revision.status}: {deployed}",
+        f"cluster   deployment {rollout.name}: {rollout.model or 'no model named'}",
+        *(f"pod       {name}: {health.told}, image {images[name]}" for name, health in pods.items()),
     ]
-    for pod in rollout.pods:
-        name = pod["metadata"]["name"]
-        image = pod["spec"]["containers"][0]["image"]
-        lines.append(f"pod       {name}: {_describe(running[name])}, image {image}")
-    records = read_records(api, rollout.deployment)
-    if records:
-        last = records[-1]
+    if last is not None:
         lines.append(f"release   {last.model} by {last.who}, {last.started}: {last.state} ({last.why})")
-    found = _disagreements(api.namespace, helm, intended, deployed, wanted, rollout, running)
-    if records and records[-1].open:
-        version = records[-1].model.version
-        found.append(
-            f"a release of version {version} is not at its end ({records[-1].state}): go on with "
-            f"`python -m k8s.release {version}`, or end it with `python -m k8s.release undo`"
+    disagreements = (
+        *_of_helm(helm, revision, deployed, rollout.model),
+        *_of_registry(helm, intended, deployed),
+        *_of_pods(helm, rollout, pods),
+        *_of_release(helm, last),
+    )
+    return Status(tuple(lines), disagreements)
+
+
+def _of_helm(helm: Helm, revision: Revision, deployed: Model, wanted: Model | None) -> Iterator[str]:
+    if not revision.is_deployed:
+        how = "a helm is at it, or was killed" if revision.is_pending else "it did not go out"
+        back = helm.by_hand(f"rollback {helm.release}")
+        yield (
+            f"Helm's revision {revision.number} is {revision.status} ({how}): when nobody runs it: `{back}`"
         )
-    return Status(tuple(lines), tuple(found))
-
-
-def _disagreements(
-    namespace: str,
-    helm: Helm,
-    intended: Model | None,
-    deployed: Model,
-    wanted: Model | None,
-    rollout: Rollout,
-    running: dict[str, Json | str],
-) -> list[str]:
-    found = []
-    if wanted != deployed:
-        keep = f", or keep it: `python -m k8s.release {wanted.version}`" if wanted else ""
-        found.append(
+    elif wanted != deployed:
+        back = helm.by_hand(f"rollback {helm.release} {revision.number}")
+        keep = f", or keep it: `{helm.command(wanted.version)}`" if wanted else ""
+        yield (
             f"the Deployment has {wanted}, and Helm has {deployed} (as after `kubectl rollout undo`): bring "
-            f"Helm's back: `helm rollback {helm.release} {helm.history()[-1].number} -n {namespace}`{keep}"
+            f"Helm's back: `{back}`{keep}"
         )
+
+
+def _of_registry(helm: Helm, intended: Model | None, deployed: Model) -> Iterator[str]:
     if intended is not None and intended != deployed:
-        found.append(
-            f"the registry's production is {intended}, and Helm has {deployed}: release it: `python -m "
-            f"k8s.release production`, or move the alias: `python -m training.promote --to "
+        yield (
+            f"the registry's production is {intended}, and Helm has {deployed}: release it: "
+            f"`{helm.command('production')}`, or move the alias: `python -m training.promote --to "
             f"{deployed.version}`"
         )
+
+
+def _of_pods(helm: Helm, rollout: Rollout, pods: dict[str, _Health]) -> Iterator[str]:
+    wanted = rollout.model
     others = [
-        name
-        for name, health in running.items()
-        if wanted is not None
-        and not (isinstance(health, dict) and health["model"]["digest"] == wanted.digest)
+        name for name, its in pods.items() if wanted and (not its.model or its.model.digest != wanted.digest)
     ]
     if others:
-        found.append(
-            f"{', '.join(others)} should serve {wanted}: "
-            f"`kubectl rollout status deployment/{rollout.deployment['metadata']['name']} -n {namespace}`"
-        )
-    builds = {health["build"] for health in running.values() if isinstance(health, dict)}
+        watch = f"kubectl rollout status deployment/{rollout.name} -n {helm.namespace}"
+        yield f"{', '.join(others)} should serve {wanted}: `{watch}`"
+    builds = {its.build for its in pods.values() if its.build}
     if len(builds) > 1:
-        found.append(f"pods run different code: {', '.join(sorted(builds))}")
-    return found
+        yield f"pods run different code: {', '.join(sorted(builds))}"
+
+
+def _of_release(helm: Helm, last: Record | None) -> Iterator[str]:
+    if last is not None and last.open:
+        yield (
+            f"the release of version {last.model.version} is not at its end ({last.state}): go on with "
+            f"`{helm.command(last.model.version)}`, or end it with `{helm.command('undo')}`"
+        )
 
 
 def _intended(deployed: Model, registry: str | None) -> tuple[Model | None, str]:
@@ -95,17 +107,15 @@ def _intended(deployed: Model, registry: str | None) -> tuple[Model | None, str]
         return None, f"unknown ({error})"
 
 
-def _health(api: Api, pod: Json) -> Json | str:
+def _health(api: Api, pod: Json) -> _Health:
     if not is_ready(pod):
-        return f"not ready ({pod.get('status', {}).get('phase', 'unknown')})"
+        return _Health(f"not ready ({pod.get('status', {}).get('phase', 'unknown')})")
     try:
-        return api.ask_pod(pod["metadata"]["name"], "/health")
+        answer = api.ask_pod(pod["metadata"]["name"], "/health")
+        told = answer["model"]
+        model = Model(told["name"], str(told["version"]), told["digest"])
+        return _Health(f"{model}, Bento {answer['build']}", model, answer["build"])
     except ApiError as error:
-        return f"does not answer ({error})"
-
-
-def _describe(health: Json | str) -> str:
-    if isinstance(health, str):
-        return health
-    model = health["model"]
-    return f"{Model(model['name'], str(model['version']), model['digest'])}, Bento {health['build']}"
+        return _Health(f"does not answer ({error})")
+    except (KeyError, TypeError):
+        return _Health("answers, and not as Valence does")

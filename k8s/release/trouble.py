@@ -61,7 +61,10 @@ def _last_lines(api: Api, pod: str, container: str, *, previous: bool) -> str:
 
 def _last_event(api: Api, pod: str) -> str:
     query = {"fieldSelector": f"involvedObject.name={pod},type=Warning"}
-    events = api.get("v1/events", query)["items"]
+    try:
+        events = api.get("v1/events", query)["items"]
+    except ApiError as error:
+        return f"runs, and is not ready yet (its events cannot be had: {error})"
     if not events:
         return "runs, and is not ready yet"
     last = max(events, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from k8s.release.api import Api
 from k8s.release.deployment import DEPLOYMENTS, Rollout, look
 from k8s.release.duration import in_words
+from k8s.release.model import Model
 from k8s.release.outcome import Exit, ReleaseError
 from k8s.release.trouble import Trouble, find_trouble
 
@@ -34,11 +35,19 @@ class Patience:
         return self.rollout_s / 10
 
 
-def await_rollout(api: Api, release: str, patience: Patience, say: Say) -> Rollout:
+def await_rollout(api: Api, release: str, model: Model, patience: Patience, say: Say) -> Rollout:
     """Wait until the pods that the Deployment wants serve, and no others.
+
+    Args:
+        api: The cluster.
+        release: Of Helm.
+        model: What the Deployment wants.
+        patience: How long.
+        say: Told of progress and troubles.
 
     Raises:
         RolloutError: A pod has a trouble that lasts, or the time is up; the message says why.
+        ReleaseError: Somebody else has changed the Deployment meanwhile.
     """
     started = time.monotonic()
     said = ""
@@ -46,6 +55,7 @@ def await_rollout(api: Api, release: str, patience: Patience, say: Say) -> Rollo
     since: dict[tuple[str, str], float] = {}
     while True:
         rollout = look(api, release)
+        rollout.check_undisturbed(model)
         troubles = {
             pod["metadata"]["name"]: found for pod in rollout.new if (found := find_trouble(api, pod))
         }

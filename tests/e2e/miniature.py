@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.miniature_api import DEPLOYMENT, POD, MiniatureApi, is_leaving, is_ready
-from tests.e2e.miniature_rollout import roll, set_status
-from tests.k8s.kinds import Json, kind_of
+from tests.e2e.miniature_api import MiniatureApi
+from tests.k8s.kinds import DEPLOYMENT, POD, Json, kind_of
+from tests.k8s.rollout import is_leaving, is_ready, roll, set_status
 from tests.k8s.store import ApiError
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -6,17 +6,15 @@ from typing import Any
 
 from tests.k8s.api_server import ApiServer
 from tests.k8s.http import Handler
-from tests.k8s.kinds import Json, kind_of
+from tests.k8s.kinds import DEPLOYMENT, POD, Json, kind_of
+from tests.k8s.rollout import is_leaving, is_ready, leave
 from tests.k8s.store import ApiError
 
-DEPLOYMENT = kind_of({"apiVersion": "apps/v1", "kind": "Deployment"})
-POD = kind_of({"apiVersion": "v1", "kind": "Pod"})
-BUDGET = kind_of({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"})
+_BUDGET = kind_of({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"})
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _OBJECT = re.compile(
     r"/apis?/.*/namespaces/([^/]+)/(deployments|pods)/([^/]+?)(?:/(scale|eviction))?(?:\?.*)?"
 )
-_NOW = "2024-01-01T00:00:00Z"
 
 
 class MiniatureApi(ApiServer):
@@ -56,7 +54,7 @@ class _Handler(Handler):
                     before["spec"]["replicas"] = body["spec"]["replicas"]
                 else:
                     (operation,) = body
-                    assert operation["op"], operation["path"] == ("replace", "/spec/template")
+                    assert (operation["op"], operation["path"]) == ("replace", "/spec/template")
                     before["spec"]["template"] = operation["value"]
                 return before
 
@@ -69,25 +67,8 @@ class _Handler(Handler):
 
     def _protected(self, namespace: str) -> bool:
         store = self.server.store
-        (budget,) = store.all(BUDGET, namespace)
+        (budget,) = store.all(_BUDGET, namespace)
         (deployment,) = store.all(DEPLOYMENT, namespace)
         healthy = sum(is_ready(pod) for pod in store.all(POD, namespace) if not is_leaving(pod))
         least: int = deployment["spec"]["replicas"] - budget["spec"]["maxUnavailable"]
         return healthy - 1 < least
-
-
-def leave(pod: Json) -> Json:
-    """Mark a pod as one that was told to stop."""
-    pod["metadata"].setdefault("deletionTimestamp", _NOW)
-    return pod
-
-
-def is_leaving(pod: Json) -> bool:
-    """Say whether a pod was told to stop."""
-    return "deletionTimestamp" in pod["metadata"]
-
-
-def is_ready(pod: Json) -> bool:
-    """Say whether a pod takes requests."""
-    conditions = pod.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

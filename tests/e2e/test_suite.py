@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = kind_of({"apiVersion": "v1", "kind": "Namespace"})
 FIRST, OTHER = "localhost/valence:1-first", "localhost/valence:2-other"
 WITHIN_S = 240
+_DRAIN_S = 10  # the balancer forgets a pod after five, and the rest is for a machine that is busy
+_CASES = {"3": ["slo-violation"], "4": ["rolling-update", "node-drain"]}
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def miniature(tmp_path: Path, make_package: "MakePackage") -> Iterator[Miniature
 class Suite:
     """`python -m tests.e2e` on a miniature."""
 
-    def __init__(self, miniature: Miniature, folder: Path, major: str = "4", drain_s: int = 7) -> None:
+    def __init__(self, miniature: Miniature, folder: Path, major: str = "4", drain_s: int = _DRAIN_S) -> None:
         self.reports = folder / "reports"
         programs = folder / "programs"
         programs.mkdir()
@@ -68,14 +70,14 @@ class Suite:
             return process.returncode, said
 
 
-@pytest.mark.parametrize("major", ["3", "4"])
-def test_a_release_loses_nothing(miniature: Miniature, tmp_path: Path, major: str) -> None:
+# How pods leave is nobody's but the cluster's; helm changes them by an upgrade and by a rollback.
+@pytest.mark.parametrize(("major", "cases"), _CASES.items(), ids=["helm3", "helm4"])
+def test_a_release_loses_nothing(miniature: Miniature, tmp_path: Path, major: str, cases: list[str]) -> None:
     suite = Suite(miniature, tmp_path, major)
-    code, said = suite.run("--case", "rolling-update", "--case", "pod-deletion", "--case", "node-drain")
+    code, said = suite.run(*(word for case in cases for word in ("--case", case)))
     assert code == 0, said
     report = ET.parse(suite.reports / "report.xml").getroot()  # noqa: S314 - our own
-    cases = report[0].findall("testcase")
-    assert [case.get("name") for case in cases] == ["rolling-update", "pod-deletion", "node-drain"]
+    assert [case.get("name") for case in report[0].findall("testcase")] == cases
     assert miniature.api.store.all(NAMESPACE) == [], "it cleans up"
 
 

@@ -26,7 +26,7 @@ from tests.e2e.scene import CaseError, Model, Scene, now
 _UNDONE = 1  # exit code of a release that took itself back
 _BAKE, _BEFORE = "3m", "60s"
 _BEGUN_WITHIN_S = 45  # of the first bad request: a scrape, a look, and the 30 s that are promised
-_SEEN_BEFORE_S = 20
+_SEEN_BEFORE_S = 12
 _EVERY_S = 0.1
 _BODY = json.dumps({"texts": ["The film was good, but far too long for what it had to say"] * 256}).encode()
 

@@ -1,10 +1,15 @@
 """A Kubernetes API server for each test that asks for one, and a cluster with Valence on it."""
 
+import base64
+import gzip
 import json
 import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,11 +20,13 @@ from k8s.release.record import Record, parse_records
 from scripts import tools
 from tests.k8s.api_server import ApiServer, running
 from tests.k8s.cluster import Cluster, working
-from tests.k8s.kinds import CONFIG_MAP, DEPLOYMENT, POD, Json
+from tests.k8s.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Json
 from tests.k8s.prometheus import missing, prometheus
 
-CHART = Path(__file__).resolve().parents[2] / "helm" / "valence"
+_ROOT = Path(__file__).resolve().parents[2]
+CHART = _ROOT / "helm" / "valence"
 NAMESPACE = "sentiment"
+WITHIN_S = 60
 
 
 def digest(version: str) -> str:
@@ -93,6 +100,21 @@ class Valence:
         values = json.loads(self.helm("get", "values", "valence", "--output", "json"))
         return str(values["model"]["version"])
 
+    def mark_revision(self, status: str) -> None:
+        """Leave Helm's last revision as a helm does that is killed in the middle."""
+        secrets = self.server.store.all(SECRET, NAMESPACE)
+        last = max(secrets, key=lambda each: int(each["metadata"]["labels"]["version"]))
+
+        def change(secret: Json) -> Json:
+            inside = gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"])))
+            told = json.loads(inside)
+            told["info"]["status"] = secret["metadata"]["labels"]["status"] = status
+            packed = base64.b64encode(gzip.compress(json.dumps(told).encode()))
+            secret["data"]["release"] = base64.b64encode(packed).decode()
+            return secret
+
+        self.server.store.change(SECRET, NAMESPACE, last["metadata"]["name"], change)
+
     @property
     def deployment(self) -> Json:
         return self.server.store.find(DEPLOYMENT, NAMESPACE, "valence")
@@ -117,7 +139,7 @@ class Valence:
 
     def _await(self, met: Callable[[], bool]) -> None:
         with self.server.store.changed:
-            assert self.server.store.changed.wait_for(met, 60)
+            assert self.server.store.changed.wait_for(met, WITHIN_S)
 
 
 @pytest.fixture
@@ -129,7 +151,10 @@ def valence(
     capsys: pytest.CaptureFixture[str],
     helm_major: str,
 ) -> Iterator[Valence]:
-    """Version 1 on three pods of a cluster, installed by a real helm, and no registry."""
+    """Version 1 on three pods of a cluster, installed by a real helm, and no registry.
+
+    The registry that is asked by default lies in the working directory, so that is an empty folder.
+    """
     try:
         program = tools.helm(helm_major)
     except tools.ToolError as error:
@@ -138,12 +163,68 @@ def valence(
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setenv("HELM", str(program))
     monkeypatch.delenv("VALENCE_REGISTRY", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(_ROOT))
+    monkeypatch.chdir(tmp_path)
     with working(api_server) as cluster:
         valence = Valence(api_server, cluster, program, tmp_path, capsys)
         valence.helm("install", "valence", str(CHART), "--values", valence.values("1"))
         valence.await_pods(3)
         api_server.calls.clear()
         yield valence
+
+
+Answering = Callable[[int, str], str]
+
+
+@pytest.fixture
+def answering() -> Iterator[Answering]:
+    """Return what starts a server that answers everything alike, by status and body; its host and port."""
+    with ExitStack() as stack:
+
+        def start(status: int, body: str) -> str:
+            class Handler(BaseHTTPRequestHandler):
+                def _answer(self) -> None:
+                    self.rfile.read(int(self.headers["Content-Length"] or 0))
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body.encode())
+
+                def do_GET(self) -> None:
+                    self._answer()
+
+                def do_POST(self) -> None:
+                    self._answer()
+
+                def log_message(self, *_: object) -> None:
+                    pass
+
+            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(server.shutdown)
+            return f"127.0.0.1:{server.server_port}"
+
+        yield start
+
+
+def begin(*arguments: str) -> subprocess.Popen[str]:
+    """Run the command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "k8s.release", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def await_line(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"it never said {text!r}")
 
 
 Watch = Callable[[dict[str, int]], AbstractContextManager[str]]

@@ -176,7 +176,9 @@ class Handler(BaseHTTPRequestHandler):
         self._send(store.change(asked.kind, asked.namespace or "", asked.name, how, status=status))
 
     def _delete(self, asked: Asked) -> None:
-        options = json.loads(self._body) if self._body else {}
+        content = (self.headers["Content-Type"] or "").partition(";")[0]
+        # Helm 4 sends its options as protobuf, and they are the usual ones.
+        options = json.loads(self._body) if self._body and content != MEDIA_TYPE else {}
         policy = options.get("propagationPolicy") or asked.query.get("propagationPolicy") or "Background"
         if policy not in ("Background", "Foreground", "Orphan"):
             raise ApiError(422, "Invalid", f"propagationPolicy: {policy}")

@@ -25,6 +25,7 @@ POD = Kind("", "v1", "Pod", "pods")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets")
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
+SECRET = Kind("", "v1", "Secret", "secrets")
 KINDS = (
     CONFIG_MAP,
     POD,
@@ -32,7 +33,7 @@ KINDS = (
     REPLICA_SET,
     Kind("", "v1", "Namespace", "namespaces", namespaced=False),
     Kind("", "v1", "Node", "nodes", namespaced=False),
-    Kind("", "v1", "Secret", "secrets"),
+    SECRET,
     Kind("", "v1", "Service", "services"),
     Kind("", "v1", "ServiceAccount", "serviceaccounts"),
     Kind("", "v1", "Event", "events"),

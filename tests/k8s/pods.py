@@ -22,6 +22,7 @@ class PodServers:
         self.models: dict[str, dict[str, str]] = {}
         self.counts: dict[tuple[str, str], Counter[str]] = {}  # by namespace and pod: by code, and `slow`
         self.traffic: dict[str, dict[str, int]] = {}  # what a pod has counted once it serves, by version
+        self.errors: dict[str, int] = {}  # how predictions are refused, by version
         self.score: Callable[[str], dict[str, float]] = lambda _text: _SCORES
         self._http = Pods(("127.0.0.1", 0), _Handler)
         self._http.owner = self
@@ -91,6 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         answer: dict[str, Any] = {"model": model}
         if path == "health":
             answer |= {"build": "valence:1", "uptime_s": 1.0}
+        elif (code := owner.errors.get(model["version"])) is not None:
+            return self._send(b'{"title":"the model failed"}', "application/problem+json", code)
         elif path == "predict":
             answer |= {"sentiment": "positive", "scores": owner.score(body["text"])}
         else:

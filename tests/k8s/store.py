@@ -84,6 +84,7 @@ class Store:
             meta["creationTimestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             if "spec" in made:
                 meta["generation"] = 1
+            _validate(made)
             return self._write(key, made, "ADDED")
 
     def change(
@@ -109,7 +110,8 @@ class Store:
                     f'Operation cannot be fulfilled on {kind.plural} "{name}": the object has been modified; '
                     "please apply your changes to the latest version and try again",
                 )
-            after["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
+            for given in ("resourceVersion", "uid", "creationTimestamp"):
+                after["metadata"][given] = before["metadata"][given]
             other = before if status else after
             made = {key: value for key, value in other.items() if key != "status"}
             its_status = (after if status else before).get("status")
@@ -119,6 +121,8 @@ class Store:
                 return before
             if made.get("spec") != before.get("spec"):
                 made["metadata"]["generation"] = before["metadata"].get("generation", 0) + 1
+            if not status:
+                _validate(made)
             return self._write((kind, namespace, name), made, "MODIFIED")
 
     def remove(self, kind: Kind, namespace: str, name: str, *, dependents: bool = True) -> Json:
@@ -141,11 +145,6 @@ class Store:
             self.changed.notify_all()
 
     def _write(self, key: Key, each: Json, how: Literal["ADDED", "MODIFIED"]) -> Json:
-        try:
-            kubernetes_validate.validate(_without_server_fields(each), _SCHEMAS, strict=True)
-        except jsonschema.ValidationError as error:
-            place = ".".join(str(part) for part in error.absolute_path)
-            raise ApiError(422, "Invalid", f"{key[0].kind} {key[2]!r}: {place}: {error.message}") from None
         self._objects[key] = each
         self._tell(key[0], each, how)
         return copy.deepcopy(each)
@@ -157,5 +156,12 @@ class Store:
         self.changed.notify_all()
 
 
-def _without_server_fields(each: Json) -> Json:
-    return {key: value for key, value in each.items() if key != "status"}
+def _validate(each: Json) -> None:
+    """Hold an object against the API's schema, but for its status, which is the server's own."""
+    sent = {key: value for key, value in each.items() if key != "status"}
+    try:
+        kubernetes_validate.validate(sent, _SCHEMAS, strict=True)
+    except jsonschema.ValidationError as error:
+        place = ".".join(str(part) for part in error.absolute_path)
+        what = f"{each['kind']} {each['metadata'].get('name')!r}"
+        raise ApiError(422, "Invalid", f"{what}: {place}: {error.message}") from None

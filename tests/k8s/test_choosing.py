@@ -86,6 +86,16 @@ def test_values_that_the_registry_contradicts_are_refused(
     assert "and the registry says that 2 is valence-sentiment 2" in answer.said
 
 
+def test_a_file_that_holds_no_values_is_named(valence: Valence, tmp_path: Path) -> None:
+    path = tmp_path / "values.yaml"
+    for content in ("", "[1]", "model: 12", "{", "caf\xe9: 1"):
+        path.write_bytes(content.encode("latin-1"))
+        answer = valence.release("2", "--values", str(path), "--bake", "0")
+        assert answer.code == 2
+        said = "not YAML" if content in ("{", "caf\xe9: 1") else "no values of the chart"
+        assert f"{path}: {said}" in answer.said
+
+
 def test_the_package_that_make_image_left_gives_the_canary_texts(
     valence: Valence, registry: Registry, tmp_path: Path
 ) -> None:

@@ -139,7 +139,7 @@ def test_the_note_is_kept_with_the_version(tmp_path: Path, mlflow_server: str, s
 @pytest.mark.parametrize(
     ("sample_name", "content", "said"),
     [
-        ("none.txt", None, "no such file"),
+        ("none.txt", None, "does not exist"),
         ("wrong.csv", b"review\nx\n", "no column 'text'"),
         ("latin.txt", b"caf\xe9\n", "not UTF-8"),
     ],

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from k8s.release.record import KEY, Record
-from tests.k8s.conftest import NAMESPACE, Valence, Watch, digest
+from tests.k8s.conftest import NAMESPACE, WITHIN_S, Valence, Watch, await_line, begin, digest
 from tests.k8s.fate import Fate
 
 GOOD_PAST = {"200": 90_000, "500": 90, "slow": 300}
@@ -91,12 +91,44 @@ def test_too_little_traffic_is_said_and_can_be_accepted(valence: Valence, watche
     assert "too little traffic" in (last(valence).reason or "")
 
 
-def test_a_prometheus_that_is_away_proves_nothing(valence: Valence) -> None:
-    answer = valence.release(
-        "2", "--values", valence.values("2"), "--bake", "1s", "--prometheus", "http://127.0.0.1:9"
-    )
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "metrics.txt", "http://[::1"])
+def test_without_a_prometheus_nothing_is_begun(valence: Valence, address: str) -> None:
+    answer = valence.release("2", "--values", valence.values("2"), "--prometheus", address)
+    assert answer.code == 2
+    assert f"Prometheus at {address}: " in answer.said
+    assert "nothing was changed; to release unwatched: --bake 0" in answer.said
+    assert valence.serving == {"1"}
+
+
+def test_a_prometheus_that_knows_no_pods_is_named(valence: Valence, watched: Watch) -> None:
+    with watched({}) as prometheus:
+        answer = valence.release("2", "--values", valence.values("2"), "--prometheus", prometheus)
+    assert answer.code == 2
+    assert "Prometheus knows no metrics of the pods valence-* in sentiment" in answer.said
+    assert "the labels namespace and pod" in answer.said
+
+
+def test_a_prometheus_that_goes_away_in_the_bake_proves_nothing(valence: Valence, watched: Watch) -> None:
+    options = ("--values", valence.values("2"), "--bake", "2s")
+    with watched(GOOD_PAST) as prometheus:
+        valence.cluster.fate("2", Fate.UNREADY)
+        gone = begin("2", *options, "--prometheus", prometheus)
+        await_line(gone, "0 of 3 new pods ready")
+    valence.cluster.fate("2", Fate.READY)
+    said = gone.communicate(timeout=WITHIN_S)[0]
+    assert gone.returncode == 3
+    assert f"not judged: Prometheus at {prometheus}: ConnectError" in said
+    assert last(valence).state == "unproven"
+
+
+def test_new_pods_that_are_not_counted_prove_nothing(valence: Valence, watched: Watch) -> None:
+    """None of them has an answered request, not even a probe's: nobody scrapes them."""
+    with watched(GOOD_PAST) as prometheus:
+        answer = valence.release(
+            "2", "--values", valence.values("2"), "--bake", "1s", "--prometheus", prometheus
+        )
     assert answer.code == 3
-    assert "not judged: Prometheus at http://127.0.0.1:9" in answer.said
+    assert "not judged: Prometheus knows no metrics of the pods valence-" in answer.said
 
 
 def test_a_pod_that_crashes_in_the_bake_undoes_the_release(valence: Valence, watched: Watch) -> None:
@@ -145,10 +177,40 @@ def test_the_service_can_be_asked_instead_of_its_pods(valence: Valence) -> None:
     assert f"{url}/health" in answer.said
 
 
+def test_what_cannot_be_asked_now_could_not_be_tried_later(valence: Valence) -> None:
+    answer = valence.release(
+        "2", "--values", valence.values("2"), "--bake", "0", "--url", "http://127.0.0.1:9"
+    )
+    assert answer.code == 2
+    assert "what serves now cannot be asked" in answer.said
+    assert "nothing was changed" in answer.said
+    assert valence.serving == {"1"}
+
+
+def test_a_pod_that_fails_predictions_is_not_asked_until_it_does_not(valence: Valence) -> None:
+    valence.cluster.pods.errors["2"] = 500
+    answer = valence.release("2", "--values", valence.values("2"), "--bake", "0")
+    assert answer.code == 1, answer.said
+    assert "500: " in answer.said
+    assert "the model failed" in answer.said
+    predictions = [call for call in valence.server.calls if call.resource == "pods/proxy"]
+    assert [call.verb for call in predictions] == ["get", "get", "create"]
+
+
 def test_what_serves_already_is_left_alone(valence: Valence) -> None:
     answer = valence.release("1", "--values", valence.values("1"), "--bake", "0")
     assert (answer.code, "nothing to do" in answer.said) == (0, True)
     assert not [call for call in valence.server.calls if call.verb not in ("get", "list", "watch")]
+
+
+def test_settings_alone_are_no_release(valence: Valence) -> None:
+    values = valence.values("1")
+    with open(values, "a") as file:  # noqa: PTH123
+        file.write("replicas: 5\n")
+    answer = valence.release("1", "--values", values, "--bake", "0")
+    assert answer.code == 2
+    assert "changes something else" in answer.said
+    assert "helm upgrade valence" in answer.said
 
 
 def test_two_releases_do_not_cross(valence: Valence, watched: Watch) -> None:
@@ -159,6 +221,45 @@ def test_two_releases_do_not_cross(valence: Valence, watched: Watch) -> None:
     assert answer.code == 2
     assert "ada has been releasing valence-sentiment 2" in answer.said
     assert valence.serving == {"2"}
+
+
+def test_who_goes_on_with_a_release_has_it_alone(valence: Valence) -> None:
+    valence.cluster.fate("2", Fate.UNREADY)
+    options = ("--values", valence.values("2"), "--bake", "0")
+    first = begin("2", *options)
+    await_line(first, "0 of 3 new pods ready")
+    second = begin("2", *options)
+    await_line(second, "0 of 3 new pods ready")
+    valence.cluster.fate("2", Fate.READY)
+    said = [each.communicate(timeout=WITHIN_S)[0] for each in (first, second)]
+    assert (first.returncode, second.returncode) == (4, 0), said
+    assert "another process has gone on with the release of valence-sentiment 2" in said[0]
+    assert last(valence).state == "kept"
+
+
+def test_an_undo_ends_a_release_that_is_under_way(valence: Valence) -> None:
+    valence.cluster.fate("2", Fate.UNREADY)
+    first = begin("2", "--values", valence.values("2"), "--bake", "0")
+    await_line(first, "0 of 3 new pods ready")
+    answer = valence.release("undo", "--why", "wrong day")
+    assert (answer.code, valence.serving) == (0, {"1"}), answer.said
+    said = first.communicate(timeout=WITHIN_S)[0]
+    assert first.returncode == 4, said
+    assert "somebody has changed the Deployment to valence-sentiment 1" in said
+    assert (last(valence).state, "wrong day" in (last(valence).reason or "")) == ("undone", True)
+
+
+def test_a_release_that_helm_has_overtaken_is_over(valence: Valence, watched: Watch) -> None:
+    with watched(GOOD_PAST) as prometheus:
+        watching = ("--bake", "1s", "--prometheus", prometheus)
+        assert valence.release("2", "--values", valence.values("2"), *watching).code == 3
+    valence.helm("upgrade", "valence", str(valence.chart), "--values", valence.values("3"))
+    valence.await_rollout("3")
+    answer = valence.release("undo")
+    assert answer.code == 0, answer.said
+    assert "that release is over" in answer.said
+    assert valence.serving == {"2"}  # which was there before
+    assert [each.state for each in valence.records] == ["overtaken", "undone"]
 
 
 def test_what_helm_refuses_changes_nothing(valence: Valence) -> None:

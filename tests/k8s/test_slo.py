@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bento.metrics import METRICS
 from k8s.release.prometheus import Prometheus, PrometheusError
 from k8s.release.slo import OBJECTIVES, Count, count_before, judge
+from tests.k8s.conftest import Answering
 from tests.k8s.prometheus import missing, prometheus
 
 
@@ -75,3 +76,24 @@ def test_the_time_before_is_counted_by_prometheus(tmp_path: Path) -> None:
 def test_whatever_is_no_prometheus_is_named() -> None:
     with pytest.raises(PrometheusError, match=r"Prometheus at 127.0.0.1:9/prom: ConnectError"):
         Prometheus("http://user:secret@127.0.0.1:9/prom").number("up")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((404, "nothing here"), "404 Not Found: nothing here"),
+        ((200, "<html>"), "JSONDecodeError"),
+        ((200, '{"data":{"result":[{"value":[]}]}}'), "IndexError"),
+        ((200, '{"data":{"result":[{"value":[0,"NaN"]}]}}'), "nan for up"),
+        ((200, "[]"), "TypeError"),
+    ],
+)
+def test_whatever_answers_is_told_without_the_password(
+    answering: Answering, answer: tuple[int, str], said: str
+) -> None:
+    address = answering(*answer)
+    with pytest.raises(PrometheusError) as refused:
+        Prometheus(f"http://user:secret@{address}").number("up")
+    assert said in str(refused.value)
+    assert address in str(refused.value)
+    assert "secret" not in str(refused.value)

@@ -1,23 +1,42 @@
-"""How Deployments change in the miniature: one pod more than wanted while they do, and none less."""
+"""The controller of Deployments: one pod more than wanted while they change, and none less.
+
+What becomes of pods, once they are made or told to leave, is up to whoever plays the kubelet.
+"""
 
 import hashlib
 import json
 import random
 
-from tests.e2e.miniature_api import DEPLOYMENT, POD, is_leaving, is_ready, leave
-from tests.k8s.kinds import Json, kind_of
+from tests.k8s.kinds import DEPLOYMENT, POD, REPLICA_SET, Json, kind_of
 from tests.k8s.store import Store
 
 _HASH, _REVISION = "pod-template-hash", "deployment.kubernetes.io/revision"
-_REPLICA_SET = kind_of({"apiVersion": "apps/v1", "kind": "ReplicaSet"})
+_NOW = "2024-01-01T00:00:00Z"
+
+
+def leave(pod: Json) -> Json:
+    """Mark a pod as one that was told to stop."""
+    pod["metadata"].setdefault("deletionTimestamp", _NOW)
+    return pod
+
+
+def is_leaving(pod: Json) -> bool:
+    """Say whether a pod was told to stop."""
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def is_ready(pod: Json) -> bool:
+    """Say whether a pod takes requests."""
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def roll(store: Store, deployment: Json) -> None:
     """Go a step towards what a Deployment asks for."""
     spec, namespace = deployment["spec"], deployment["metadata"]["namespace"]
-    wanted, template = spec["replicas"], spec["template"]
+    wanted, template = spec.get("replicas", 1), spec["template"]
     digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10]
-    _keep_revision(store, deployment, digest)
+    replica_set = _keep_revision(store, deployment, digest)
     selector = spec["selector"]["matchLabels"].items()
     pods = [pod for pod in store.all(POD, namespace) if selector <= pod["metadata"]["labels"].items()]
     staying = [pod for pod in pods if not is_leaving(pod)]
@@ -25,7 +44,7 @@ def roll(store: Store, deployment: Json) -> None:
     old = [pod for pod in staying if pod not in new]
     ready = [pod for pod in staying if is_ready(pod)]
     if len(new) < wanted and len(staying) < wanted + bool(old):
-        _add_pod(store, deployment, digest)
+        _add_pod(store, replica_set)
     elif len(new) > wanted:
         _tell_to_leave(store, new[-1])
     for pod in old:
@@ -51,57 +70,55 @@ def roll(store: Store, deployment: Json) -> None:
         ],
     }
     set_status(store, deployment, status)
-    newest = store.find(_REPLICA_SET, namespace, f"{deployment['metadata']['name']}-{digest}")
-    set_status(store, newest, {"replicas": len(new), "readyReplicas": ready_new, "observedGeneration": 1})
+    of_new = {"replicas": len(new), "readyReplicas": ready_new, "observedGeneration": 1}
+    set_status(store, replica_set, of_new)
 
 
-def _keep_revision(store: Store, deployment: Json, digest: str) -> None:
-    """The newest ReplicaSet is that of the template, as `rollout undo` goes by it."""
+def _keep_revision(store: Store, deployment: Json, digest: str) -> Json:
+    """Return the ReplicaSet of the template, which is the newest, as `rollout undo` goes by it."""
     meta = deployment["metadata"]
-    name = f"{meta['name']}-{digest}"
-    sets = {each["metadata"]["name"]: each for each in store.all(_REPLICA_SET, meta["namespace"])}
+    namespace, name = meta["namespace"], f"{meta['name']}-{digest}"
+    sets = {each["metadata"]["name"]: each for each in store.all(REPLICA_SET, namespace)}
     revisions = {its: int(each["metadata"]["annotations"][_REVISION]) for its, each in sets.items()}
     latest = max(revisions.values(), default=0)
     if name not in sets:
         template = json.loads(json.dumps(deployment["spec"]["template"]))
-        template["metadata"]["labels"][_HASH] = digest
         labels = template["metadata"]["labels"]
-        made = {
+        labels[_HASH] = digest
+        owners = {"namespace": namespace, "ownerReferences": [_owner(deployment)]}
+        made: Json = {
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
-            "metadata": {
-                "name": name,
-                "namespace": meta["namespace"],
-                "labels": labels,
-                "annotations": {_REVISION: str(latest + 1)},
-                "ownerReferences": [_owner(deployment)],
+            "metadata": {"name": name, "labels": labels, **owners},
+            "spec": {
+                "replicas": deployment["spec"].get("replicas", 1),
+                "selector": {"matchLabels": labels},
+                "template": template,
             },
-            "spec": {"selector": {"matchLabels": labels}, "template": template},
         }
         store.create(made)
-    elif revisions[name] < latest:
+        revisions[name] = latest + 1
+    revision = str(revisions[name] if revisions[name] >= latest else latest + 1)
+    # As the real one does: a Deployment's annotations are its newest ReplicaSet's too.
+    annotations = meta.get("annotations", {}) | {_REVISION: revision}
 
-        def renew(each: Json) -> Json:
-            each["metadata"]["annotations"][_REVISION] = str(latest + 1)
-            return each
-
-        store.change(_REPLICA_SET, meta["namespace"], name, renew)
-    newest = store.find(_REPLICA_SET, meta["namespace"], name)["metadata"]["annotations"][_REVISION]
-
-    def number(each: Json) -> Json:
-        each["metadata"].setdefault("annotations", {})[_REVISION] = newest
+    def annotate(each: Json) -> Json:
+        each["metadata"]["annotations"] = each["metadata"].get("annotations", {}) | annotations
         return each
 
-    store.change(DEPLOYMENT, meta["namespace"], meta["name"], number)
+    store.change(DEPLOYMENT, namespace, meta["name"], annotate)
+    return store.change(REPLICA_SET, namespace, name, annotate)
 
 
-def _add_pod(store: Store, deployment: Json, digest: str) -> None:
-    pod = json.loads(json.dumps(deployment["spec"]["template"]))
+def _add_pod(store: Store, replica_set: Json) -> None:
+    pod = json.loads(json.dumps(replica_set["spec"]["template"]))
     pod |= {"apiVersion": "v1", "kind": "Pod"}
-    meta = pod["metadata"]
-    meta["labels"][_HASH] = digest
-    meta["name"] = f"{deployment['metadata']['name']}-{digest}-{random.randrange(16**5):05x}"
-    meta["namespace"] = deployment["metadata"]["namespace"]
+    its = replica_set["metadata"]
+    pod["metadata"] |= {
+        "name": f"{its['name']}-{random.randrange(16**5):05x}",
+        "namespace": its["namespace"],
+        "ownerReferences": [_owner(replica_set)],
+    }
     store.create(pod)
 
 
@@ -120,12 +137,7 @@ def set_status(store: Store, each: Json, status: Json) -> None:
     store.change(kind_of(each), meta["namespace"], meta["name"], change, status=True)
 
 
-def _owner(deployment: Json) -> Json:
-    meta = deployment["metadata"]
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "name": meta["name"],
-        "uid": meta["uid"],
-        "controller": True,
-    }
+def _owner(each: Json) -> Json:
+    meta = each["metadata"]
+    of = {"apiVersion": each["apiVersion"], "kind": each["kind"]}
+    return of | {"name": meta["name"], "uid": meta["uid"], "controller": True}
