@@ -4,7 +4,7 @@ import argparse
 from typing import cast
 
 from bento.package import GRAPH, TOKENIZER, Label
-from training import families, tracking
+from training import families, kept_runs, tracking
 from training.errors import run
 from training.evaluate import draw_confusion
 from training.export import export
@@ -21,7 +21,7 @@ def pack(name: str) -> Result:
 
     Raises:
         InputError: Its parameters cannot be used.
-        TrainingError: It was not trained yet, or MLflow does not answer.
+        TrainingError: It was not trained yet.
         PackageError: What was trained does not fulfil the contract.
     """
     all_params = read_params()
@@ -31,7 +31,7 @@ def pack(name: str) -> Result:
     parts = {part: Rows.read(DATA / f"{part}.parquet") for part in NAMES}
     folder = ARTIFACTS / name
     graph, training = load(folder)
-    client = tracking.open_client()
+    client = kept_runs.open_client()
     with tracking.new_run(client, name, report.data.name) as run_id:
         package, evaluations = export(
             folder / "package",
