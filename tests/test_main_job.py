@@ -182,7 +182,7 @@ def test_trains_registers_builds_and_serves(served: Served) -> None:
 
 
 def test_tells_what_a_person_needs_next(served: Served) -> None:
-    for words in ("macro-F1", "tfidf", "svm", "production", "curl -s", "/docs", "mlflow ui"):
+    for words in ("macro-F1", "tfidf_logreg", "svm_smote", "transformer", "production", "curl -s", "/docs", "mlflow ui"):
         assert words.lower() in served.output.lower()
 
 

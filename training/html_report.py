@@ -153,7 +153,7 @@ def _family(one: Compared) -> Iterator[str]:
     yield "<div><h3>Whether its confidence is honest</h3>"
     yield reliability_chart(bins, found.certain.threshold) + "</div>"
     if len(one.learning) > 1:
-        yield "<div><h3>Whether more texts would help</h3>" + curve_chart(one.learning) + "</div>"
+        yield "<div><h3>Macro-F1 on validation as it learnt</h3>" + curve_chart(one.learning) + "</div>"
     yield "</div>"
     heads = ["label", "precision", "recall", "F1", "texts"]
     yield _grid(

@@ -12,9 +12,9 @@ from training.rows import Rows
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = ("negative", "neutral", "positive")
-OTHER_PARAMS = {
-    "transformer": {"epochs": 4, "learning_rate": 3e-4, "batch_size": 16}
-}  # as there are so few rows
+OTHER_PARAMS: dict[str, dict[str, object]] = {  # as there are so few rows
+    "transformer": {"max_steps": 60, "max_epochs": 4, "learning_rate": 3e-4, "batch_size": 16}
+}
 
 
 @pytest.fixture(scope="session")
@@ -42,4 +42,4 @@ def fitted(family: str, parts: dict[str, Rows]) -> Fitted:
 @pytest.fixture(scope="session")
 def packaged(parts: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory) -> Packaged:
     """A small package with what was measured on it."""
-    return make_packaged(tmp_path_factory.mktemp("tfidf"), parts, run_id="0" * 32)
+    return make_packaged(tmp_path_factory.mktemp("tfidf_logreg"), parts, run_id="0" * 32)

@@ -46,7 +46,7 @@ def publish(client: MlflowClient) -> Publish:
     def make(one: Packaged, *, evaluated: bool = True) -> str:
         nonlocal made
         made += 1
-        with tracking.new_run(client, "tfidf", "products") as run_id:
+        with tracking.new_run(client, "tfidf_logreg", "products") as run_id:
             client.log_artifacts(run_id, str(one.package.path), "package")
             if evaluated:
                 files = [one.folder / PREDICTIONS, one.folder / ASSESSMENT]
