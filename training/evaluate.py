@@ -76,6 +76,6 @@ def draw_confusion(evaluations: dict[str, Evaluation], title: str, path: Path) -
             colour = "white" if share > 0.5 else "black"
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    figure.savefig(part, dpi=120, format="png")
-    part.replace(path)
+    written = path.with_name(f".{path.name}.part")
+    figure.savefig(written, dpi=120, format="png")
+    written.replace(path)
