@@ -20,7 +20,7 @@ def export_graph(classifier: torch.nn.Module) -> bytes:
         # The exporter of choice: a sixth of the time of its successor, for the same numbers.
         warnings.simplefilter("ignore", DeprecationWarning)
         # Other people's checks of sizes become constants; what comes out is compared with the model itself.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
             classifier.eval(),
             (ids, torch.ones_like(ids)),

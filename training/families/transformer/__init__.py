@@ -26,9 +26,9 @@ def fit(
     if params.base != minilm.MODEL:
         check_exports(model, params.base)
     model.set_attn_implementation("sdpa" if model._supports_sdpa else "eager")
-    max_tokens = fitting_length(
-        encode(tokenizer, train, labels).lengths(), tokenizer.truncation["max_length"]
-    )
+    limit = tokenizer.truncation  # that of the model where it is lower
+    most = limit["max_length"] if limit else params.max_tokens
+    max_tokens = fitting_length(encode(tokenizer, train, labels).lengths(), most)
     tokenizer.enable_truncation(max_tokens)
     held_out = encode(tokenizer, validation, labels)
     if params.pretrain:

@@ -1,5 +1,6 @@
 """The model that fine-tuning begins from: MiniLM, or any sequence classifier of Hugging Face."""
 
+import logging
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from transformers import (
     BertForSequenceClassification,
     PreTrainedModel,
 )
-from transformers.utils import logging
+from transformers.utils import logging as transformers_logging
 
 from training.errors import TrainingError
 from training.families import minilm
@@ -40,7 +41,7 @@ def load_base(name: str, labels: tuple[str, ...], max_tokens: int) -> tuple[PreT
         return minilm_model, minilm.load_tokenizer(max_tokens)
     if Path(name).is_absolute() and not Path(name).is_dir():
         raise TrainingError(f"train.transformer.base: {name}: no such folder")
-    logging.set_verbosity_error()  # that a last layer is new is no news
+    transformers_logging.set_verbosity(logging.ERROR)  # that a last layer is new is no news
     try:
         model = AutoModelForSequenceClassification.from_pretrained(
             name, id2label=names, label2id=numbers, ignore_mismatched_sizes=True, dtype=torch.float32

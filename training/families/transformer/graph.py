@@ -75,7 +75,7 @@ def check_exports(model: PreTrainedModel, name: str) -> None:
     Raises:
         TrainingError: It cannot be exported.
     """
-    model.eval()
+    model.train(mode=False)
     ids, mask = pad(_some_texts(model.config.vocab_size))
     with torch.inference_mode():
         expected = torch.softmax(model(input_ids=ids, attention_mask=mask).logits, dim=-1).numpy()

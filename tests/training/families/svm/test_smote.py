@@ -1,6 +1,7 @@
 """Made-up rows lie between rows of their own label, and never reach what is learnt by or judged on."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import given, settings
@@ -43,7 +44,7 @@ def test_it_sees_only_rows_that_a_machine_is_fitted_on() -> None:
     train, validation = unit(random, 60), unit(random, 10)
     seen: list[NDArray[np.float32]] = []
 
-    def watch(vectors: NDArray[np.float32], names: list[str]) -> Labelled:
+    def watch(vectors: NDArray[np.float32], names: Sequence[str]) -> Labelled:
         seen.append(vectors)
         return synthesise(vectors, names, 3)
 

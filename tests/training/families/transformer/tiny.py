@@ -19,7 +19,6 @@ def tiny_bert() -> BertForSequenceClassification:
         num_attention_heads=2,
         intermediate_size=32,
         max_position_embeddings=16,
-        num_labels=2,
     )
     return BertForSequenceClassification(config)
 

@@ -1,0 +1,262 @@
+"""Every stage of training: what is wrong is named, and what goes wrong leaves nothing half done."""
+
+import csv
+import hashlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.training.packaged import ROOT
+
+DATA_STAGES = ["ingest", "clean", "validate", "flag", "split"]
+MODULES = {
+    **{stage: [f"training.stages.{stage}"] for stage in DATA_STAGES},
+    "train": ["training.train", "tfidf_logreg"],
+    "package": ["training.pack", "tfidf_logreg"],
+    "evaluate": ["training.evaluate_package", "tfidf_logreg"],
+    "compare": ["training.compare"],
+    "register": ["training.register"],
+}
+STAGES = list(MODULES)
+ROWS_PER_LABEL = 100
+FEW_BYTES = 2_000  # fewer than any stage writes into one file
+
+# Runs a module, and ends the process when it is about to put what it wrote in its place, for the nth time.
+STOPPED = """
+import runpy, signal, sys
+from pathlib import Path
+name, times, *words = sys.argv[1:]
+replace, count = Path.replace, 0
+def last(self, target):
+    global count
+    count += 1
+    if count == int(times):
+        signal.raise_signal(getattr(signal, name))
+    return replace(self, target)
+Path.replace = last
+sys.argv = words
+runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+"""
+
+
+# Runs a module as if the project, where runs are kept, was this folder.
+HERE = """
+import runpy, sys
+from pathlib import Path
+from training import kept_runs
+kept_runs.PROJECT = Path.cwd()
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
+class Place:
+    """A folder in which stages run as DVC runs them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {key: value for key, value in os.environ.items() if "MLFLOW" not in key} | {
+            "PYTHONPATH": str(ROOT),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+            "HF_HUB_OFFLINE": "1",
+        }
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params["data"]["path"] = "texts.csv"
+        params["train"]["transformer"] |= {"max_steps": None, "max_epochs": 1, "max_tokens": 16}
+        self.write_params(params)
+
+    def write_params(self, params: object) -> None:
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+    def write_texts(self, content: str) -> None:
+        (self.folder / "texts.csv").write_text(content)
+
+    def run(
+        self,
+        *words: str,
+        before: Callable[[], None] | None = None,
+        **environment: str,
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            preexec_fn=before,
+        )
+
+    def stage(self, name: str) -> subprocess.CompletedProcess[str]:
+        return self.run("-m", *MODULES[name])
+
+    def left(self) -> dict[str, str]:
+        """Return a hash of every file that the stages left."""
+        files = sorted((self.folder / "artifacts").rglob("*"))
+        return {
+            str(file.relative_to(self.folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in files
+            if file.is_file()
+        }
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A folder in which every stage ran once."""
+    place = Place(tmp_path_factory.mktemp("faults"))
+    place.write_texts(few_texts())
+    for name in STAGES:
+        ran = place.stage(name)
+        assert ran.returncode == 0, ran.stderr
+    return place
+
+
+@pytest.fixture
+def done(whole: Place, tmp_path: Path) -> Place:
+    """A place of the test's own in which every stage ran once."""
+    shutil.copytree(whole.folder, tmp_path, dirs_exist_ok=True)
+    return Place(tmp_path)
+
+
+def few_texts() -> str:
+    rows: dict[str, list[str]] = {"negative": [], "neutral": [], "positive": []}
+    with (ROOT / "training" / "corpus" / "products.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            rows[row["label"]].append(row["text"].replace('"', ""))
+    lines = [f'"{text}",{label}' for label, texts in rows.items() for text in texts[:ROWS_PER_LABEL]]
+    return "text,label\n" + "\n".join(lines) + "\n"
+
+
+def assert_told(ran: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    assert ran.returncode == code, ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert ran.stderr.startswith("error: ")
+    for word in words:
+        assert word in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "stage", "reason"),
+    [
+        ("", "ingest", "the file is empty"),
+        ("text,label\n", "validate", "no row"),
+        ("review,label\nx,positive\n", "ingest", "no column text"),
+        (
+            "text,label\n"
+            + "".join(f"good {n},positive\nbad {n},negative\n" for n in range(60))
+            + "it,neutral\nis,neutral\n",
+            "split",
+            "at least 30 of each label are needed, neutral has 2",
+        ),
+    ],
+)
+def test_texts_that_cannot_be_used_are_refused_by_the_first_stage_that_knows(
+    place: Place, content: str, stage: str, reason: str
+) -> None:
+    place.write_texts(content)
+    for name in DATA_STAGES:
+        ran = place.stage(name)
+        if name == stage:
+            assert_told(ran, 2, reason)
+            return
+        assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_without_the_one_before_it_says_so(place: Place, name: str) -> None:
+    ran = place.stage(name)  # there are not even texts
+    if name == "ingest":
+        assert_told(ran, 2, "texts.csv: no such file")
+    else:
+        assert_told(ran, 1, "`dvc repro`")
+    assert place.left() == {}
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if name != "register"])
+def test_a_full_disk_leaves_what_was_there(done: Place, name: str) -> None:
+    before = done.left()
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (FEW_BYTES, FEW_BYTES))
+
+    assert_told(done.run("-m", *MODULES[name], before=limit), 1)
+    assert done.left() == before
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_that_is_killed_leaves_what_was_there_and_runs_again(done: Place, name: str) -> None:
+    before = done.left()
+    ran = done.run("-c", STOPPED, "SIGKILL", "1", *MODULES[name])
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    after = done.left()
+    if name != "package":  # its package was whole, and in its place, before what is told of it
+        assert {path: after[path] for path in before} == before
+    assert done.stage(name).returncode == 0
+    assert set(done.left()) == set(before)
+
+
+@pytest.mark.parametrize("name", ["split", "train"])
+def test_a_stage_that_somebody_interrupts_leaves_what_was_there(done: Place, name: str) -> None:
+    before = done.left()
+    ran = done.run("-c", STOPPED, "SIGINT", "1", *MODULES[name])
+    assert ran.returncode == 130, ran.stderr
+    assert ran.stderr == "interrupted; what finished is kept, the same command goes on from there\n"
+    assert done.left() == before
+
+
+def test_a_killed_fine_tuning_goes_on_and_comes_to_the_same_model(done: Place) -> None:
+    def train(*words: str) -> subprocess.CompletedProcess[str]:
+        return done.run(*words, "training.train", "transformer")
+
+    folder = done.folder / "artifacts" / "transformer"
+    whole = train("-m")
+    assert whole.returncode == 0, whole.stderr
+    graph = (folder / "fitted" / "model.onnx").read_bytes()
+    curve = (folder / "learning.csv").read_bytes()
+    (folder / "learning.csv").unlink()
+    killed = train("-c", STOPPED, "SIGKILL", "2")  # when it is about to keep its second look at validation
+    assert killed.returncode == -signal.SIGKILL
+    assert (folder / "unfinished" / "train.pt").exists()
+    resumed = train("-m")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "goes on from step" in resumed.stdout
+    assert (folder / "fitted" / "model.onnx").read_bytes() == graph
+    assert (folder / "learning.csv").read_bytes() == curve
+    assert not (folder / "unfinished").exists()
+
+
+def test_a_base_model_that_cannot_be_fetched_is_named_with_what_to_do(done: Place) -> None:
+    params = yaml.safe_load((done.folder / "params.yaml").read_text())
+    base = params["train"]["transformer"]["base"] = "example-organisation/no-such-model"
+    done.write_params(params)
+    ran = done.run("-m", "training.train", "transformer")
+    assert_told(
+        ran, 1, f"train.transformer.base: the model {base} cannot be loaded", "Connect to huggingface.co"
+    )
+
+
+def test_a_tracking_server_that_is_down_stops_nothing_before_the_registry(done: Place) -> None:
+    nobody = "http://127.0.0.1:9"  # the port for what is thrown away
+    for name in ("package", "evaluate", "compare"):
+        ran = done.run("-c", HERE, *MODULES[name], MLFLOW_TRACKING_URI=nobody)
+        assert ran.returncode == 0, ran.stderr
+    down = done.run("-c", HERE, *MODULES["register"], MLFLOW_TRACKING_URI=nobody)
+    assert_told(down, 1, f"MLflow does not answer at {nobody}")
+    logged = done.run("-c", HERE, "training.kept_runs")
+    assert "kept here, is run" in logged.stdout
+    assert "`dvc repro` goes on from there" in logged.stdout
+    back = done.run("-c", HERE, *MODULES["register"])
+    assert back.returncode == 0, back.stderr
+    assert "valence-sentiment version 2" in back.stdout
