@@ -2,11 +2,12 @@
 
 import math
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from bento.exchange import Exchange
 from bento.logs import log_failure
-from bento.model import Answer, TextRefusedError
+from bento.model import TextRefusedError
 from bento.problems import ProblemError, refuse_field
 from bento.schemas import FieldError
 from bento.state import unavailable
@@ -33,16 +34,15 @@ def read_deadline(exchange: Exchange) -> float:
     return exchange.started + int(timeout_ms) / 1e3
 
 
-def write_one(answer: Answer, model_json: str, *, latency_ms: float) -> bytes:
+def write_one(prediction: str, model_json: str, *, latency_ms: float) -> bytes:
     """Write a `PredictAnswer`."""
-    prediction = answer.predictions[0].removesuffix("}")
-    return f'{prediction},"model":{model_json},"latency_ms":{latency_ms}}}'.encode()
+    return f'{prediction.removesuffix("}")},"model":{model_json},"latency_ms":{latency_ms}}}'.encode()
 
 
-def write_batch(answer: Answer, model_json: str, *, latency_ms: float) -> bytes:
+def write_batch(predictions: Iterable[str], model_json: str, *, latency_ms: float) -> bytes:
     """Write a `BatchAnswer`."""
-    predictions = ",".join(answer.predictions)
-    return f'{{"model":{model_json},"latency_ms":{latency_ms},"predictions":[{predictions}]}}'.encode()
+    written = ",".join(predictions)
+    return f'{{"model":{model_json},"latency_ms":{latency_ms},"predictions":[{written}]}}'.encode()
 
 
 def problem(error: Exception, exchange: Exchange, field: str) -> Exception:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import platform
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,9 +16,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bento.about import health, livez, metrics, models, openapi, readyz
+from bento.books import Exchanges
 from bento.draining import drain_on_sigterm
-from bento.exchange import Exchanges
-from bento.logs import log_error, log_rest
+from bento.logs import log_error, log_rest, log_warning
 from bento.membership import join
 from bento.metrics import Metrics
 from bento.package import PackageError
@@ -30,6 +31,7 @@ from bento.rundir import RunDirectoryError
 from bento.settings import Settings
 from bento.state import AppState
 
+_COLLECTOR = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _TELL_EVERY_S = 1.0
 _GC_THRESHOLDS = (50_000, 20, 20)  # collections are pauses; the defaults make them far too frequent
 
@@ -60,7 +62,12 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         counters.set("valence_build_info", 1, state.build, platform.python_version())
         counters.set("valence_worker_start_time_seconds", time.time())
+        if settings.log_texts:
+            log_warning(
+                "texts_are_logged", why="VALENCE_LOG_TEXTS is set; unset it, and the log is free of them"
+            )
         async with AsyncExitStack() as stack:
+            _trace(state, stack)
             stack.callback(log_rest)
             stack.callback(state.tell)
             stack.callback(asyncio.create_task(_keep_telling(state)).cancel)
@@ -95,7 +102,7 @@ def _middleware(state: AppState, routes: frozenset[str]) -> list[Middleware]:
         expose_headers=["retry-after", "server-timing", "x-model-version", "x-request-id"],
     )
     return [
-        Middleware(Exchanges, metrics=state.metrics, routes=routes, is_draining=lambda: state.draining),
+        Middleware(Exchanges, books=state.books, routes=routes, is_draining=lambda: state.draining),
         *([cross_origin] if state.settings.cors_origins else []),
         Middleware(Guard),
         Middleware(_Shortcut),
@@ -112,6 +119,16 @@ class _Shortcut:
         predicts = scope["type"] == "http" and scope["method"] == "POST"
         app = _PREDICTIONS.get(scope["path"], self._app) if predicts else self._app
         await app(scope, receive, send)
+
+
+def _trace(state: AppState, stack: AsyncExitStack) -> None:
+    """Trace predictions until the stack unwinds, if a collector is named."""
+    if any(map(os.environ.get, _COLLECTOR)):
+        from bento.tracing import Tracer  # what traces nothing saves its time and memory
+
+        tracer = Tracer(frozenset(_PREDICTIONS), version=state.build)
+        state.books.trace = tracer.trace
+        stack.push_async_callback(tracer.close)
 
 
 async def _keep_telling(state: AppState) -> None:

@@ -11,12 +11,12 @@ from starlette.types import Scope
 
 from bento.answers import JSON_TYPE, problem, read_deadline, write_one
 from bento.body import parse_json, require_json
-from bento.exchange import CLIENT_LEFT, Exchange, record
-from bento.model import INLINE_CHARS, Answer, LoadedModel
+from bento.exchange import CLIENT_LEFT, Exchange
+from bento.model import INLINE_CHARS, LoadedModel
 from bento.problems import explain
 from bento.protocol import Headers, Reply
 from bento.schemas import PredictRequest
-from bento.state import AppState, ready
+from bento.state import AppState, note_texts, ready
 
 _ROUTE = "/predict"
 
@@ -55,9 +55,10 @@ class _Call:
             deadline = read_deadline(self.exchange)
             require_json(self.exchange.headers)
             text = parse_json(body, PredictRequest).text
-            self.exchange.texts = 1
-            self.state.metrics.observe("valence_request_texts", 1)
-            self.withdraw = model.begin(text, lambda result: self._end(model, result), deadline=deadline)
+            note_texts(self.state, self.exchange, (text,))
+            self.withdraw = model.begin(
+                text, lambda result: self._end(model, result), deadline=deadline, marks=self.exchange.marks
+            )
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
             self._refuse(error)
 
@@ -67,13 +68,12 @@ class _Call:
                 self.withdraw()
             self._close(CLIENT_LEFT)
 
-    def _end(self, model: LoadedModel, result: Callable[[], Answer]) -> None:
+    def _end(self, model: LoadedModel, result: Callable[[], list[str]]) -> None:
         if self.over:
             return
         try:
-            answer = result()
-            self.exchange.timings_s = answer.timings_s
-            body = write_one(answer, model.model_json, latency_ms=self.exchange.latency_ms())
+            (prediction,) = result()
+            body = write_one(prediction, model.model_json, latency_ms=self.exchange.latency_ms())
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
             self._refuse(error)
         else:
@@ -94,4 +94,4 @@ class _Call:
         """Close the books, and let go of the model, which may have been changed when the next call comes."""
         self.over = True
         self.reply = self.withdraw = None
-        record(self.exchange, self.state.metrics, _ROUTE, code)
+        self.state.books.close(self.exchange, _ROUTE, code)

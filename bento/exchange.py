@@ -1,18 +1,19 @@
-"""One request and its answer: its id and trace, its timings, its headers, its metrics, its log line."""
+"""One request and its answer: its id and trace, its times, its headers."""
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from bento.ids import uuid7
-from bento.logs import log_request
-from bento.metrics import UNMATCHED, Metrics
+from bento.schemas import Model
 
 CLIENT_LEFT = 499
+
+_STAGES = ("admit", "tokenise", "queue", "infer")
 
 _KEY = "valence.exchange"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -27,16 +28,25 @@ class Exchange:
 
     Attributes:
         headers: The request's, by name in lower case.
+        started: When its head arrived; as all times, by `time.perf_counter`.
+        model: What answers it.
+        texts: How many it has.
+        content: The texts themselves, only where `VALENCE_LOG_TEXTS` says that they are logged.
+        marks: When each of its stages ended, as far as it came: `admit` (until its texts are read and may
+            join), `tokenise`, `queue` (until a lane takes the first text), `infer`.
     """
 
+    method: str
     request_id: str
     traceparent: str | None
     trace_id: str | None
     headers: dict[bytes, bytes]
     started: float = field(default_factory=time.perf_counter)
     model_version: str | None = None
+    model: Model | None = None
     texts: int = 0
-    timings_s: dict[str, float] = field(default_factory=dict)
+    content: Sequence[str] = ()
+    marks: list[float] = field(default_factory=list)
     rejected: str | None = None
 
     @classmethod
@@ -53,6 +63,7 @@ class Exchange:
         traceparent = headers.get(b"traceparent", b"").decode("latin-1")
         trace = _TRACEPARENT.fullmatch(traceparent)
         exchange = scope[_KEY] = cls(
+            scope["method"],
             request_id if _REQUEST_ID.fullmatch(request_id) else uuid7(),
             traceparent if trace else None,
             trace[1] if trace else None,
@@ -71,61 +82,16 @@ class Exchange:
             pairs.append((b"traceparent", self.traceparent.encode()))
         if self.model_version:
             pairs.append((b"x-model-version", self.model_version.encode()))
-        if self.timings_s:
-            timings = ", ".join(f"{name};dur={value * 1e3:.3f}" for name, value in self.timings_s.items())
-            pairs.append((b"server-timing", timings.encode()))
+        if len(self.marks) == len(_STAGES):
+            admitted, tokenised, taken, scored = self.marks
+            timings = b"queue;dur=%.3f, tokenise;dur=%.3f, infer;dur=%.3f" % (
+                (taken - tokenised) * 1e3,
+                (tokenised - admitted) * 1e3,
+                (scored - taken) * 1e3,
+            )
+            pairs.append((b"server-timing", timings))
         return pairs
 
-
-class Exchanges:
-    """ASGI middleware, outermost: begins an exchange, adds its headers, counts and logs its end."""
-
-    def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, routes: frozenset[str], is_draining: Callable[[], bool]
-    ) -> None:
-        self._app = app
-        self._is_draining = is_draining
-        self._metrics = metrics
-        self._routes = routes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        exchange = Exchange.begin(scope)
-        code = CLIENT_LEFT
-
-        async def add_headers(message: Message) -> None:
-            nonlocal code
-            if message["type"] == "http.response.start":
-                code = message["status"]
-                message["headers"] = [*message.get("headers", ()), *exchange.answer_headers()]
-                if self._is_draining():
-                    message["headers"].append((b"connection", b"close"))
-            await send(message)
-
-        try:
-            await self._app(scope, receive, add_headers)
-        finally:
-            path = scope["path"]
-            record(exchange, self._metrics, path if path in self._routes else UNMATCHED, code)
-
-
-def record(exchange: Exchange, metrics: Metrics, route: str, code: int) -> None:
-    """Count and log that a request was answered, or that its caller left."""
-    duration_s = time.perf_counter() - exchange.started
-    status = str(code)
-    metrics.count("valence_requests_total", route, status)
-    metrics.observe("valence_request_duration_seconds", duration_s, route, status)
-    if exchange.rejected:
-        metrics.count("valence_rejected_total", exchange.rejected)
-    log_request(
-        route=route,
-        code=code,
-        latency_ms=round(duration_s * 1e3, 3),
-        texts=exchange.texts,
-        model_version=exchange.model_version,
-        request_id=exchange.request_id,
-        trace_id=exchange.trace_id,
-    )
+    def stages(self, ended: float) -> Iterator[tuple[str, float, float]]:
+        """Yield name, begin and end of each stage that it came to; one that did not end ended with it."""
+        return zip(_STAGES, (self.started, *self.marks), (*self.marks, ended), strict=False)

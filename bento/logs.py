@@ -1,7 +1,7 @@
-"""JSON logs: one line a request, or for some where there are many alike; and never a text.
+"""JSON logs: one line a request, or for some where there are many alike.
 
-What a caller sent is not handed to this module, and of an unexpected error it logs the kind and the
-place, not the message, since a message may quote what it choked on.
+What a caller sent is not handed to this module, unless `VALENCE_LOG_TEXTS` asks for it. Of an unexpected
+error it logs the kind and the place, not the message, since a message may quote what it choked on.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ _PROCESSORS: list[structlog.typing.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+_SELDOM_S = 60
 _ENCODER = json.JSONEncoder(default=repr)
 _ATOMIC = 4_000  # characters of ASCII that a pipe takes in one piece, however many processes write to it
 
@@ -108,16 +109,32 @@ def configure(level: str, requests_per_s: int = 100) -> None:
                     "class": "logging.StreamHandler",
                     "formatter": "json",
                     "stream": "ext://sys.stdout",
-                }
+                },
+                "seldom": {"()": _Seldom},
             },
             "root": {"handlers": ["stdout"], "level": max(number, logging.WARNING)},
             "loggers": {
                 "bentoml": {"handlers": [], "level": number, "propagate": True},
+                "opentelemetry": {"handlers": ["seldom"], "propagate": False},
                 "uvicorn.error": {"handlers": [], "propagate": True},
                 "uvicorn.access": {"handlers": [], "level": logging.CRITICAL, "propagate": False},
             },
         }
     )
+
+
+class _Seldom(logging.Handler):
+    """Passes on one line a minute: while a collector of traces is away, each batch of spans has several."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = -math.inf
+
+    def emit(self, record: logging.LogRecord) -> None:
+        root, now = logging.getLogger(), time.monotonic()
+        if root.isEnabledFor(record.levelno) and now >= self._next:
+            self._next = now + _SELDOM_S
+            root.handle(record)
 
 
 def _write(event: dict[str, Any], **_: object) -> str:

@@ -25,7 +25,8 @@ _MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-_Series = tuple[str, tuple[str, ...]]  # a metric's name, and its labels' values
+Series = tuple[str, tuple[str, ...]]
+"""A metric's name, and its labels' values."""
 
 
 class _Spec(NamedTuple):
@@ -96,12 +97,16 @@ METRICS: dict[str, _Spec] = {
     ),
     "valence_input_tokens": _Spec("histogram", "Tokens of a text.", (), (4, 8, 16, 32, 64, 128, 256, 512)),
     "valence_reference_ratio": _Spec(
-        "gauge", "Share of the training texts per bucket of a feature.", ("feature", "bucket"), (), "livemax"
+        "gauge",
+        "Share of a model's training texts per bucket of a feature; 0 for a model that is served no more.",
+        ("feature", "bucket", "model_version"),
+        (),
+        "livemax",
     ),
     "valence_observed_total": _Spec(
         "counter",
         "Predictions per bucket of a feature, as in valence_reference_ratio.",
-        ("feature", "bucket"),
+        ("feature", "bucket", "model_version"),
     ),
     "valence_model_info": _Spec(
         "gauge", "1 for the model that is served.", ("name", "version", "digest", "family"), (), "livemax"
@@ -128,14 +133,19 @@ class Metrics:
         self._counters: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}
         self._histograms: dict[str, _Histogram] = {}
-        self._counted: Tally[_Series] = Tally()
-        self._observed: defaultdict[_Series, list[float]] = defaultdict(list)
+        self._counted: Tally[Series] = Tally()
+        self._observed: defaultdict[Series, list[float]] = defaultdict(list)
         for name, spec in METRICS.items():
             self._make(name, spec)
 
     def count(self, name: str, *labels: str) -> None:
         """Add 1 to a counter."""
         self._counted[name, labels] += 1
+
+    def count_each(self, *series: Series) -> None:
+        """Add 1 to each of several counters, for who counts so often that making their names would tell."""
+        for each in series:
+            self._counted[each] += 1
 
     def observe(self, name: str, value: float, *labels: str) -> None:
         """Add a value to a histogram."""

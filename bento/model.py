@@ -3,15 +3,14 @@
 import asyncio
 import math
 import time
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from bento.cpus import usable_cpus
 from bento.ids import uuid7
-from bento.metrics import Metrics
-from bento.package import Histogram, Manifest, PackageError, read_package
+from bento.metrics import Metrics, Series
+from bento.observed import Observed
+from bento.package import Manifest, PackageError, read_package
 from bento.rundir import ModelRef
 from bento.runner import BatchReport, Runner
 from bento.schemas import Model
@@ -31,14 +30,6 @@ class TextRefusedError(Exception):
         super().__init__(reason)
         self.index = index
         self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The predictions, in the order of the texts, each written as JSON; and where the time went."""
-
-    predictions: list[str]
-    timings_s: dict[str, float]
 
 
 class LoadedModel:
@@ -70,6 +61,7 @@ class LoadedModel:
         self._scorer = scorer
         self._settings = settings
         self._metrics = metrics
+        self._observed = Observed(manifest, self.version, metrics)
         self._nothing = scorer.encode("").ids
         self._parts = [f'"{label}":' for label in manifest.labels]
 
@@ -83,17 +75,23 @@ class LoadedModel:
         told = self._describe()
         if previous is not None:
             self.runner.capacity.take_over_demand(previous.runner.capacity)
-            for name, *labels in previous._describe().keys() - told.keys():
+            for name, labels in previous._describe().keys() - told.keys():
                 self._metrics.set(name, 0, *labels)
-        for (name, *labels), value in told.items():
+        for (name, labels), value in told.items():
             self._metrics.set(name, value, *labels)
 
-    async def predict(self, texts: Sequence[str], *, deadline: float = math.inf) -> Answer:
+    async def predict(
+        self, texts: Sequence[str], *, deadline: float = math.inf, marks: list[float]
+    ) -> list[str]:
         """Judge texts.
 
         Args:
             texts: At least one.
             deadline: By `time.perf_counter`; what has not begun by then is not scored.
+            marks: Gets the times at which its stages end; see `Exchange`.
+
+        Returns:
+            The predictions, in the order of the texts, each written as JSON.
 
         Raises:
             TextRefusedError: One is too long or empty; none was scored.
@@ -103,26 +101,32 @@ class LoadedModel:
             DrainingError: See `Runner.submit`.
         """
         self.runner.refuse_if_full(len(texts), deadline=deadline)
-        started = time.perf_counter()
+        marks.append(time.perf_counter())
         kept = [self._shorten(index, text) for index, text in enumerate(texts)]
         if sum(map(len, kept)) <= INLINE_CHARS:
             encodings = self._encode(kept)
         else:
             encodings = await asyncio.to_thread(self._encode, kept)
-        tokenise_s = time.perf_counter() - started
-        scored = await self.runner.submit(encodings, deadline=deadline)
+        marks.append(time.perf_counter())
+        scored = await self.runner.submit(encodings, deadline=deadline, marks=marks)
         shortened = [len(short) < len(text) for short, text in zip(kept, texts, strict=True)]
-        return self._answer(encodings, scored, shortened, tokenise_s)
+        return self._answer(encodings, scored, shortened, marks)
 
     def begin(
-        self, text: str, end: Callable[[Callable[[], Answer]], None], *, deadline: float = math.inf
+        self,
+        text: str,
+        end: Callable[[Callable[[], list[str]]], None],
+        *,
+        deadline: float = math.inf,
+        marks: list[float],
     ) -> Callable[[], None]:
         """Judge one text of at most `INLINE_CHARS`, without anybody awaiting it.
 
         Args:
             text: What to judge.
-            end: Called once, later, with what returns the answer, or raises what `predict` would.
+            end: Called once, later, with what returns the prediction, or raises what `predict` would.
             deadline: See `predict`.
+            marks: See `predict`.
 
         Returns:
             Withdraws the text, whose answer nobody wants any more.
@@ -131,15 +135,16 @@ class LoadedModel:
             Exception: What `predict` raises before it waits.
         """
         self.runner.refuse_if_full(1, deadline=deadline)
-        started = time.perf_counter()
+        marks.append(time.perf_counter())
         kept = self._shorten(0, text)
         encodings = self._encode([kept])
-        tokenise_s = time.perf_counter() - started
+        marks.append(time.perf_counter())
 
         def answered(request: Request) -> None:
-            end(lambda: self._answer(encodings, request.answer(), [len(kept) < len(text)], tokenise_s))
+            end(lambda: self._answer(encodings, request.answer(), [len(kept) < len(text)], marks))
 
-        return partial(self.runner.withdraw, self.runner.enqueue(encodings, answered, deadline=deadline))
+        request = self.runner.enqueue(encodings, answered, deadline=deadline, marks=marks)
+        return partial(self.runner.withdraw, request)
 
     async def close(self) -> None:
         """Finish what was taken, then stop.
@@ -155,12 +160,11 @@ class LoadedModel:
         self._metrics.set("valence_queue_texts", self.runner.depth)
         self._metrics.set("valence_capacity_used_ratio", self.runner.capacity.used_ratio(now))
 
-    def _describe(self) -> dict[tuple[str, ...], float]:
-        """Return the gauges that tell of this model: name and labels, value."""
+    def _describe(self) -> dict[Series, float]:
+        """Return the gauges that tell of this model, and their values."""
         model = self.model
-        info = ("valence_model_info", model.name, model.version or "", model.digest, self.manifest.family)
-        reference = _reference(self.manifest)
-        return {info: 1} | {("valence_reference_ratio", *labels): share for *labels, share in reference}
+        labels = (model.name, model.version or "", model.digest, self.manifest.family)
+        return {("valence_model_info", labels): 1} | self._observed.reference()
 
     def _shorten(self, index: int, text: str) -> str:
         allowed = self._settings.max_text_chars
@@ -180,16 +184,15 @@ class LoadedModel:
         encodings: Sequence[Encoding],
         scored: Sequence[Scored],
         shortened: Sequence[bool],
-        tokenise_s: float,
-    ) -> Answer:
-        self._metrics.observe("valence_tokenise_seconds", tokenise_s)
-        predictions = [
+        marks: list[float],
+    ) -> list[str]:
+        admitted, tokenised, _ = marks
+        self._metrics.observe("valence_tokenise_seconds", tokenised - admitted)
+        marks.append(max(one.taken + one.infer_s for one in scored))
+        return [
             self._predict(encoding, one, truncated=encoding.truncated or short)
             for encoding, one, short in zip(encodings, scored, shortened, strict=True)
         ]
-        queue_s = min(one.queue_s for one in scored)
-        infer_s = max(one.queue_s + one.infer_s for one in scored) - queue_s
-        return Answer(predictions, {"queue": queue_s, "tokenise": tokenise_s, "infer": infer_s})
 
     def _predict(self, encoding: Encoding, scored: Scored, *, truncated: bool) -> str:
         """Return a `Prediction` as JSON; making one to write it would take four times as long."""
@@ -197,22 +200,12 @@ class LoadedModel:
         confidence = max(scores)
         sentiment = self.manifest.labels[scores.index(confidence)]
         certain = confidence >= self._scorer.certain_from
-        self._observe_prediction(sentiment, confidence, len(encoding), certain=certain)
+        self._observed.count(sentiment, confidence, len(encoding), certain=certain)
         written = ",".join([f"{part}{score}" for part, score in zip(self._parts, scores, strict=True)])
         return (
             f'{{"id":"{uuid7()}","sentiment":"{sentiment}","confidence":{confidence},'
             f'"scores":{{{written}}},"certain":{_JSON[certain]},"truncated":{_JSON[truncated]}}}'
         )
-
-    def _observe_prediction(self, sentiment: str, confidence: float, tokens: int, *, certain: bool) -> None:
-        profile = self.manifest.profile
-        self._metrics.count("valence_predictions_total", sentiment, self.version)
-        self._metrics.observe("valence_confidence", confidence)
-        self._metrics.observe("valence_input_tokens", tokens)
-        self._metrics.count("valence_observed_total", "sentiment", sentiment)
-        self._metrics.count("valence_observed_total", "confidence", _bucket(profile.confidence, confidence))
-        self._metrics.count("valence_observed_total", "input_tokens", _bucket(profile.input_tokens, tokens))
-        self._metrics.count("valence_observed_total", "certain", "true" if certain else "false")
 
 
 async def load_model(choice: ModelRef, settings: Settings, metrics: Metrics) -> LoadedModel:
@@ -255,26 +248,3 @@ def _observe_batch(metrics: Metrics, report: BatchReport) -> None:
     observe("valence_batch_tokens", report.padded_tokens)
     observe("valence_batch_padding_ratio", 1 - report.tokens / max(1, report.padded_tokens))
     observe("valence_inference_seconds", report.infer_s)
-
-
-def _reference(manifest: Manifest) -> Iterator[tuple[str, str, float]]:
-    """Yield feature, bucket and share."""
-    profile = manifest.profile
-    for sentiment, share in profile.sentiment.items():
-        yield "sentiment", sentiment, share
-    for feature, histogram in (("confidence", profile.confidence), ("input_tokens", profile.input_tokens)):
-        for bound, share in zip((*histogram.bounds, float("inf")), histogram.shares, strict=True):
-            yield feature, _name(bound), share
-    yield "certain", "true", manifest.certainty.share
-    yield "certain", "false", 1 - manifest.certainty.share
-
-
-def _bucket(histogram: Histogram, value: float) -> str:
-    """Name the bucket by its inclusive upper bound, as Prometheus does."""
-    place = bisect_left(histogram.bounds, value)
-    return _name(histogram.bounds[place] if place < len(histogram.bounds) else float("inf"))
-
-
-@cache
-def _name(bound: float) -> str:
-    return "+Inf" if bound == float("inf") else f"{bound:g}"

@@ -12,10 +12,10 @@ from starlette.types import Receive, Scope, Send
 from bento.answers import JSON_TYPE, problem, read_deadline, write_batch, write_one
 from bento.body import read_json
 from bento.exchange import Exchange
-from bento.model import Answer, LoadedModel, TextRefusedError
+from bento.model import LoadedModel, TextRefusedError
 from bento.problems import refuse_field
 from bento.schemas import BatchRequest, PredictRequest
-from bento.state import AppState, ready
+from bento.state import AppState, note_texts, ready
 from bento.work import DeadlineError, DrainingError, QueueFullError, ScoringError
 
 _NO_ANSWER = (TextRefusedError, QueueFullError, DeadlineError, ScoringError, DrainingError)
@@ -43,8 +43,8 @@ async def _predict(scope: Scope, receive: Receive) -> bytes:
     ready(state, exchange)
     deadline = read_deadline(exchange)
     body = await read_json(scope, receive, PredictRequest, state.settings.max_body_bytes)
-    answer, serving = await _answer(state, scope, receive, [body.text], "text", deadline)
-    return write_one(answer, serving.model_json, latency_ms=exchange.latency_ms())
+    (prediction,), serving = await _answer(state, scope, receive, [body.text], "text", deadline)
+    return write_one(prediction, serving.model_json, latency_ms=exchange.latency_ms())
 
 
 async def _predict_batch(scope: Scope, receive: Receive) -> bytes:
@@ -56,8 +56,8 @@ async def _predict_batch(scope: Scope, receive: Receive) -> bytes:
     allowed = state.settings.max_batch_texts
     if len(body.texts) > allowed:
         raise refuse_field("texts", f"has {len(body.texts)} texts, at most {allowed} are allowed")
-    answer, serving = await _answer(state, scope, receive, body.texts, "texts[{}]", deadline)
-    return write_batch(answer, serving.model_json, latency_ms=exchange.latency_ms())
+    predictions, serving = await _answer(state, scope, receive, body.texts, "texts[{}]", deadline)
+    return write_batch(predictions, serving.model_json, latency_ms=exchange.latency_ms())
 
 
 predict = Endpoint(_predict)
@@ -66,28 +66,24 @@ predict_batch = Endpoint(_predict_batch)
 
 async def _answer(
     state: AppState, scope: Scope, receive: Receive, texts: Sequence[str], field: str, deadline: float
-) -> tuple[Answer, LoadedModel]:
+) -> tuple[list[str], LoadedModel]:
     exchange = Exchange.of(scope)
-    exchange.texts = len(texts)
-    state.metrics.observe("valence_request_texts", len(texts))
+    note_texts(state, exchange, texts)
     try:
-        answer, serving = await _unless_disconnected(
-            receive, _predict_with_current(state, exchange, texts, deadline)
-        )
+        return await _unless_disconnected(receive, _predict_with_current(state, exchange, texts, deadline))
     except _NO_ANSWER as error:
         raise problem(error, exchange, field) from None
-    exchange.timings_s = answer.timings_s
-    return answer, serving
 
 
 async def _predict_with_current(
     state: AppState, exchange: Exchange, texts: Sequence[str], deadline: float
-) -> tuple[Answer, LoadedModel]:
+) -> tuple[list[str], LoadedModel]:
     """Judge texts with the model that serves, and with its successor where it is retired meanwhile."""
     while True:
         serving = ready(state, exchange)
+        exchange.marks.clear()
         try:
-            return await serving.predict(texts, deadline=deadline), serving
+            return await serving.predict(texts, deadline=deadline, marks=exchange.marks), serving
         except DrainingError:
             if ready(state, exchange) is serving:
                 raise

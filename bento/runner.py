@@ -133,12 +133,19 @@ class Runner:
             raise DrainingError
         self._scheduler.refuse_if_full(round(texts * self.capacity.text_tokens), deadline)
 
-    async def submit(self, encodings: Sequence[Encoding], *, deadline: float = math.inf) -> list[Scored]:
+    async def submit(
+        self,
+        encodings: Sequence[Encoding],
+        *,
+        deadline: float = math.inf,
+        marks: list[float] | None = None,
+    ) -> list[Scored]:
         """Score texts; cancelling the call withdraws those that no lane has taken.
 
         Args:
             encodings: At least one.
             deadline: By the runner's clock; what no lane has taken until then is not scored.
+            marks: Gets the time at which a lane first takes one of them.
 
         Returns:
             Their scores, in order.
@@ -155,7 +162,7 @@ class Runner:
             if not ended.done():
                 ended.set_result(None)
 
-        request = self.enqueue(encodings, end, deadline=deadline)
+        request = self.enqueue(encodings, end, deadline=deadline, marks=marks)
         try:
             await ended
         finally:
@@ -163,7 +170,12 @@ class Runner:
         return request.answer()
 
     def enqueue(
-        self, encodings: Sequence[Encoding], end: Callable[[Request], None], *, deadline: float = math.inf
+        self,
+        encodings: Sequence[Encoding],
+        end: Callable[[Request], None],
+        *,
+        deadline: float = math.inf,
+        marks: list[float] | None = None,
     ) -> Request:
         """Score texts without anybody awaiting it.
 
@@ -172,6 +184,7 @@ class Runner:
             end: Called on the event loop with the request when it has its answer, or an error instead;
                 after the lanes have got more to do.
             deadline: See `submit`.
+            marks: See `submit`.
 
         Returns:
             What `withdraw` takes.
@@ -184,6 +197,8 @@ class Runner:
         if self._draining:
             raise DrainingError
         request = self._scheduler.admit(encodings, partial(self._end, end), deadline)
+        if marks is not None:
+            request.marks = marks
         loop = asyncio.get_running_loop()
         if deadline != math.inf:
             expire = partial(self._scheduler.expire, request)

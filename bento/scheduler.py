@@ -113,6 +113,7 @@ class Scheduler:
         request.over = True
         for text in request.texts:
             self._backlog.remove(text)
+        request.texts = []  # they refer to it, and what refers in a circle waits for the garbage collector
 
     def expire(self, request: Request) -> None:
         """End a request whose deadline has passed, if nothing else has."""
@@ -134,6 +135,9 @@ class Scheduler:
             for request in {text.request for text in chosen}:
                 if not request.over and now >= request.deadline:
                     self._end(request, DeadlineError())
+                elif not request.over and not request.begun:
+                    request.begun = True
+                    request.marks.append(now)
             texts = [text for text in chosen if not text.request.over]
         if not texts:
             return None
@@ -154,7 +158,7 @@ class Scheduler:
         for text, row in zip(batch.texts, scores, strict=True):
             request = text.request
             if not request.over:
-                request.scored[text.index] = Scored(row, batch.taken - request.joined, infer_s)
+                request.scored[text.index] = Scored(row, batch.taken, infer_s)
                 if len(request.scored) == len(request.texts):
                     self._end(request, None)
         self.capacity.learn(

@@ -84,6 +84,11 @@ class Settings(BaseSettings):
         description="How many requests of a route and code are logged in a second; a line says for how many "
         "it stands.",
     )
+    log_texts: bool = Field(
+        default=False,
+        description="Whether a request's line in the log has its texts, cut to 3,000 characters. They may be "
+        "personal data: only where whoever reads the log may read them.",
+    )
 
     @field_validator("admin_token")
     @classmethod
@@ -121,7 +126,8 @@ def markdown_table() -> str:
     """Return the settings as a table: variable, default, meaning."""
     rows = ["| variable | default | what it does |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, "", ()) else f"`{field.default}`"
+        written = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        default = "" if field.default in (None, "", ()) else f"`{written}`"
         rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
     return "\n".join(rows)
 

@@ -3,11 +3,13 @@
 import asyncio
 import gc
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from starlette.types import Scope
 
+from bento.books import Books
 from bento.exchange import Exchange
 from bento.logs import log_event, log_rest
 from bento.metrics import Metrics
@@ -24,6 +26,7 @@ class AppState:
     Its model can be changed: `stage` one beside the one that serves, then `switch` to it or `discard` it.
 
     Attributes:
+        books: What is written down of each request.
         refused: Its model must not be served, so it will never be ready.
         draining: It still answers, but nobody should begin to ask it.
         run: Where the workers agree on a model; None where it cannot be changed.
@@ -39,8 +42,12 @@ class AppState:
     started: float = field(default_factory=time.monotonic)
     run: RunDirectory | None = None
     workers: int = 1
+    books: Books = field(init=False)
     _staged: LoadedModel | None = None
     _retiring: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.books = Books(self.metrics)
 
     @classmethod
     def of(cls, scope: Scope) -> "AppState":
@@ -115,8 +122,17 @@ def ready(state: AppState, exchange: Exchange) -> LoadedModel:
     """
     if state.serving is None:
         raise unavailable()
+    exchange.model = state.serving.model
     exchange.model_version = state.serving.version
     return state.serving
+
+
+def note_texts(state: AppState, exchange: Exchange, texts: Sequence[str]) -> None:
+    """Note what a request asks; the texts themselves only where they are to be logged."""
+    exchange.texts = len(texts)
+    state.metrics.observe("valence_request_texts", len(texts))
+    if state.settings.log_texts:
+        exchange.content = texts
 
 
 def unavailable() -> ProblemError:

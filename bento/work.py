@@ -45,10 +45,10 @@ class ScoringError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The scores of one text, in the order of the model's labels, and where its time went."""
+    """The scores of one text, in the order of the model's labels, when a lane took it, and for how long."""
 
     scores: Scores
-    queue_s: float
+    taken: float
     infer_s: float
 
 
@@ -60,9 +60,11 @@ class Request:
         end: Called once with the request, when it is answered or has failed; not when it is withdrawn.
         joined: When it was admitted.
         deadline: When its answer is of no use any more.
-        texts: What it asks.
+        texts: What it asks, until it is over.
         scored: The answers by index, complete at the end if there is no error.
         error: Why there is no answer.
+        begun: A lane has taken one of its texts.
+        marks: Gets the time at which one first did.
         over: It was answered, failed or withdrawn.
     """
 
@@ -72,13 +74,15 @@ class Request:
     texts: list["Text"] = field(default_factory=list)
     scored: dict[int, Scored] = field(default_factory=dict)
     error: Exception | None = None
+    begun: bool = False
+    marks: list[float] = field(default_factory=list)
     over: bool = False
 
     def answer(self) -> list[Scored]:
         """Return the scores, in the order of the texts, or raise the error, of a request that has ended."""
         if self.error is not None:
             raise self.error
-        return [self.scored[index] for index in range(len(self.texts))]
+        return [self.scored[index] for index in range(len(self.scored))]
 
 
 @dataclass(eq=False, slots=True)

@@ -7,10 +7,4 @@ SENTIMENT = {"positive": "green", "neutral": "#8e8e8e", "negative": "red"}
 SLO = {"availability": "blue", "latency-100ms": "purple", "latency-300ms": "super-light-purple"}
 QUANTILE = {"p50": "light-blue", "p95": "blue", "p99": "dark-blue"}
 STAGE = {"tokenise": "yellow", "wait for a lane": "orange", "model": "blue", "whole request": "#8e8e8e"}
-FEATURE = {
-    "sentiment": "blue",
-    "confidence": "purple",
-    "input_tokens": "yellow",
-    "certain": "super-light-blue",
-}
 COMPARED = {"training": "#8e8e8e", "now": "blue"}

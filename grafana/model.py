@@ -3,19 +3,18 @@
 from grafana_foundation_sdk.builders import barchart
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.colours import BAD, FEATURE, GOOD, SENTIMENT, WARN
+from grafana import side_by_side
+from grafana.colours import BAD, GOOD, SENTIMENT, WARN
 from grafana.frame import Panels, frame
 from grafana.panels import first, lines, number
 from grafana.queries import (
     CHOSEN,
     Query,
-    answered_by_version,
     mean,
     of,
     quantile,
     rate,
     serving,
-    slowest_by_version,
     with_version,
 )
 from grafana.tables import compare, spread
@@ -23,7 +22,7 @@ from grafana.tables import compare, spread
 _LOOK = """\
 1. **Does it still see what it was trained on?** A drift above **0.1** is worth a look, above \
 **0.25** it is another world. It means little below a few hundred predictions; the bars below say \
-what has moved.
+what has moved, for the version chosen above.
 2. **What does it say?** A sentiment that jumps at a dashed line is a new model; one that slides is \
 the world. Falling confidence comes before wrong answers.
 3. **Is one version different?** Two versions that get the same traffic should say the same. If not: \
@@ -64,18 +63,20 @@ def _glance() -> Panels:
         ),
         number(
             "Largest drift",
-            "Population stability index of the feature that moved most against the training texts.",
+            "Population stability index of the feature that moved most against the training texts, of any "
+            "chosen version.",
             "none",
-            Query(f"max({of('valence:drift_psi:ratio')})", "drift"),
+            Query(f"max({_psi()})", "drift"),
             base=GOOD,
             limits=_DRIFT,
             decimals=2,
         ),
         number(
             "Drift stands on",
-            "Predictions that the drift was computed from. Below a few hundred it is mostly chance.",
+            "Predictions that the drift was computed from, of the version that has fewest. Below a few "
+            "hundred it is mostly chance.",
             "short",
-            Query(f"max({of('valence:drift_predictions:increase')})", "predictions"),
+            Query(f"min({_predictions()} and on (model_version) {_psi()})", "predictions"),
             base=WARN,
             limits=((500, GOOD),),
         ),
@@ -96,21 +97,28 @@ def _glance() -> Panels:
     ]
 
 
+def _psi() -> str:
+    return of("valence:drift_psi:ratio", CHOSEN)
+
+
+def _predictions() -> str:
+    return of("valence:drift_predictions:increase", CHOSEN)
+
+
 def _certain_now() -> str:
-    certain = rate("valence_observed_total", _CERTAIN, 'bucket="true"')
-    return f"sum({certain}) / sum({rate('valence_observed_total', _CERTAIN)})"
+    certain = rate("valence_observed_total", CHOSEN, _CERTAIN, 'bucket="true"')
+    return f"sum({certain}) / sum({rate('valence_observed_total', CHOSEN, _CERTAIN)})"
 
 
 def _drift() -> Panels:
     return [
         lines(
             "Drift by feature",
-            "Population stability index against the training texts. Above 0.1: look; above 0.25: another "
-            "world. For an hour after a rollout it is of two models.",
+            "Population stability index of the last hour against the version's own training texts. Above "
+            "0.1: look; above 0.25: another world.",
             "none",
-            Query(of("valence:drift_psi:ratio"), "{{feature}}"),
+            Query(_psi(), "{{feature}}, version {{model_version}}"),
             limits=_DRIFT,
-            colours=FEATURE,
         ),
         _against_training(
             "Sentiment", "sentiment", "What is said more often than the training texts were labelled?"
@@ -120,9 +128,9 @@ def _drift() -> Panels:
         ),
         lines(
             "Predictions that the drift stands on",
-            "Below a few hundred, the drift is mostly chance.",
+            "Of the last hour. Below a few hundred, the drift is mostly chance.",
             "short",
-            Query(of("valence:drift_predictions:increase"), "predictions"),
+            Query(_predictions(), "version {{model_version}}"),
             limits=((500, GOOD),),
         ),
         _against_training("Length in tokens", "input_tokens", "Longer or shorter texts than in training?"),
@@ -137,14 +145,13 @@ def _drift() -> Panels:
 
 def _against_training(title: str, feature: str, asks: str) -> barchart.Panel:
     chosen = f'feature="{feature}"'
-    observed = f"increase({of('valence_observed_total', chosen)}[$__range])"
+    observed = f"increase({of('valence_observed_total', CHOSEN, chosen)}[$__range])"
     return compare(
         f"{title}: training and now",
-        f"{asks} Shares of texts: of training, and of the time that is shown. A bar counts what is at most"
-        " its "
-        "name and above the one before.",
+        f"{asks} Shares of texts: of training, and of the time that is shown. A bar counts what is at most "
+        "its name and above the one before. Where several versions serve, choose one.",
         "percentunit",
-        Query(_sortable(f"max by (bucket) ({of('valence_reference_ratio', chosen)})"), "training"),
+        Query(_sortable(f"max by (bucket) ({of('valence_reference_ratio', CHOSEN, chosen)})"), "training"),
         Query(_sortable(f"sum by (bucket) ({observed}) / on () group_left () sum({observed})"), "now"),
         by="bucket",
     )
@@ -159,7 +166,7 @@ def _sortable(expr: str) -> str:
 
 def _says() -> Panels:
     said = rate("valence_predictions_total", CHOSEN)
-    reference = of("valence_reference_ratio", _CERTAIN, 'bucket="true"')
+    reference = of("valence_reference_ratio", CHOSEN, _CERTAIN, 'bucket="true"')
     return [
         lines(
             "What it says",
@@ -223,18 +230,6 @@ def _versions() -> Panels:
             Query(" / ".join(f"sum by (version) ({each})" for each in sure), "version {{version}}"),
             maximum=1,
         ),
-        lines(
-            "p95 of /predict, by version",
-            "95 of 100 answers are quicker.",
-            "s",
-            Query(slowest_by_version(), "version {{version}}"),
-            limits=((0.1, WARN), (0.3, BAD)),
-        ),
-        lines(
-            "Failed, by version",
-            "Share of predictions asked for that ended in 5xx.",
-            "percentunit",
-            Query(answered_by_version("5.."), "version {{version}}"),
-            limits=((0.001, WARN), (0.01, BAD)),
-        ),
+        side_by_side.slowest(),
+        side_by_side.failed(),
     ]

@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from grafana import side_by_side
 from grafana.colours import BAD, GOOD, WARN
 from grafana.frame import Panels, frame
 from grafana.panels import first, lines, number
@@ -13,7 +14,6 @@ from grafana.queries import (
     of,
     rate,
     serving,
-    slowest_by_version,
 )
 from grafana.tables import rows
 
@@ -148,20 +148,8 @@ def _who() -> Panels:
 
 def _worse() -> Panels:
     return [
-        lines(
-            "Failed, by version",
-            "Share of predictions asked for that ended in 5xx.",
-            "percentunit",
-            Query(answered_by_version("5.."), "version {{version}}"),
-            limits=((0.001, WARN), (0.01, BAD)),
-        ),
-        lines(
-            "p95 of /predict, by version",
-            "95 of 100 answers are quicker.",
-            "s",
-            Query(slowest_by_version(), "version {{version}}"),
-            limits=((0.1, WARN), (0.3, BAD)),
-        ),
+        side_by_side.failed(),
+        side_by_side.slowest(),
         lines(
             "Turned away, by version",
             "Share of predictions asked for that were answered 429.",

@@ -48,9 +48,10 @@ print(json.dumps({
 def main() -> int:
     """Build; the exit code is 0, that of the step that failed, or 2 where something is missing."""
     arguments = _parse()
+    VALUES.unlink(missing_ok=True)  # of the image before, which nobody should release where this one fails
     engine = arguments.engine or _find_engine()
     model = _take_model(arguments.model)
-    tag = f"{model['version']}-{_recipe_digest()[:8]}"
+    tag = image_tag(model, _base_id(engine, arguments.base))
     image = f"{arguments.name}:{tag}"
     print(f"==> building {image} with {engine}", flush=True)
     _run([*_build(engine), *_labels(model), *_arguments(model, arguments.base), f"--tag={image}", str(ROOT)])
@@ -61,6 +62,20 @@ def main() -> int:
     )
     print(_next_steps(engine, image))
     return 0
+
+
+def image_tag(model: dict[str, str], base_id: str) -> str:
+    """Return a tag that no other content has: the model's version, and a hash of what the image is made of.
+
+    Args:
+        model: Its name, version and digest.
+        base_id: The id of the image that it builds on: a name such as `python:3.11-slim` moves.
+    """
+    files = [path for path in sorted((ROOT / "bento").rglob("*")) if path.is_file() and path.suffix != ".pyc"]
+    digest = hashlib.sha256("\0".join((model["name"], model["digest"], base_id, "")).encode())
+    for path in [*files, *(ROOT / name for name in RECIPE)]:
+        digest.update(os.fsencode(path.relative_to(ROOT)) + b"\0" + path.read_bytes() + b"\0")
+    return f"{model['version']}-{digest.hexdigest()[:8]}"
 
 
 def _parse() -> argparse.Namespace:
@@ -111,13 +126,17 @@ def _take_model(reference: str) -> dict[str, str]:
     return found
 
 
-def _recipe_digest() -> str:
-    """Hash everything but the model, so that a tag says what is in the image and is never used for two."""
-    files = [path for path in sorted((ROOT / "bento").rglob("*")) if path.is_file() and path.suffix != ".pyc"]
-    digest = hashlib.sha256()
-    for path in [*files, *(ROOT / name for name in RECIPE)]:
-        digest.update(os.fsencode(path.relative_to(ROOT)) + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+def _base_id(engine: str, base: str) -> str:
+    """Return the id of the base, which is pulled where it is not there yet."""
+    name = "FromImageID" if engine == "buildah" else "Id"
+    inspect = [engine, "inspect", "--type=image", f"--format={{{{.{name}}}}}", base]
+    done = subprocess.run(inspect, capture_output=True, text=True)
+    if done.returncode:
+        _run([engine, "pull", base])
+        done = subprocess.run(inspect, capture_output=True, text=True)
+    if done.returncode or not done.stdout.strip():
+        _stop(f"{engine} does not know the base {base}: {done.stderr.strip() or 'it has no id'}")
+    return done.stdout.strip()
 
 
 def _build(engine: str) -> list[str]:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS_PER_LABEL = 150
-WITHIN_S = 240
+WITHIN_S = 900
 TEXTS = ["The movie was absolutely fantastic with great performances", "A dull, lifeless waste of time."]
 
 

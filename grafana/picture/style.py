@@ -14,7 +14,6 @@ _NAMED = {
     "yellow": "#E0B400",
     "blue": "#3274D9",
     "light-blue": "#8AB8FF",
-    "super-light-blue": "#C0D8FF",
     "dark-blue": "#1F4E9C",
     "purple": "#8F3BB8",
     "super-light-purple": "#CA95E5",

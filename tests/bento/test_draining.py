@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
 if TYPE_CHECKING:
-    from tests.bento.conftest import LiveServer, Serve
+    from tests.bento.conftest import LiveServer, MakePackage, Serve
 
 WITHIN_S = 60
 CALLERS = 8
@@ -62,6 +63,32 @@ def test_nothing_is_lost_when_callers_hear_of_it_late(serve_alone: "Serve", pack
         live.process.send_signal(signal.SIGTERM)  # the wait is over
         assert live.process.wait(WITHIN_S) == 0
     assert [failure for caller in callers for failure in caller.failures] == []
+
+
+def test_what_has_begun_is_answered_when_the_door_is_shut(
+    serve_alone: "Serve", make_package: "MakePackage", tmp_path: Path
+) -> None:
+    """The model is slow, so some of the requests are being scored and some wait."""
+    package = make_package(tmp_path / "slow", layers=20, max_tokens=512, extra_words=["so"])
+    with serve_alone(package.path, VALENCE_MAX_QUEUE_MS="60000", VALENCE_DRAIN_SERVE_MS=LONG_MS) as live:
+        address = live.url.removeprefix("http://")
+        connections = [http.client.HTTPConnection(address, timeout=WITHIN_S) for _ in range(6)]
+        for connection in connections:
+            connection.request(
+                "POST", "/predict", json.dumps({"text": "so " * 400}), {"content-type": "application/json"}
+            )
+        until = time.monotonic() + WITHIN_S
+        while httpx.get(f"{live.url}/health").json()["queue"]["texts"] < 2:
+            assert time.monotonic() < until
+        live.process.send_signal(signal.SIGTERM)
+        wait_until_not_ready(live)
+        live.process.send_signal(signal.SIGTERM)  # no more waiting for load balancers
+        answers = [connection.getresponse() for connection in connections]
+        assert [answer.status for answer in answers] == [200] * 6
+        assert {answer.getheader("connection") for answer in answers} == {"close"}
+        assert live.process.wait(WITHIN_S) == 0
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{live.url}/livez")
 
 
 class Caller(threading.Thread):

@@ -38,6 +38,13 @@ def test_what_libraries_log_is_json_too_but_for_their_access_logs() -> None:
     assert (line["event"], line["level"], line["logger"]) == ("hello", "warning", "bentoml.x")
 
 
+def test_of_what_opentelemetry_logs_one_line_a_minute_is_enough() -> None:
+    complain = "logging.getLogger('opentelemetry.exporter').warning('away %d', number)"
+    (line,) = log(f"for number in range(1_000):\n    {complain}")
+    assert (line["event"], line["level"], line["logger"]) == ("away 0", "warning", "opentelemetry.exporter")
+    assert log(complain.replace("number", "1"), "error") == []
+
+
 @pytest.mark.parametrize(
     ("level", "logged"),
     [("debug", ["/livez", "/livez", "/predict"]), ("info", ["/livez", "/predict"]), ("warning", [])],

@@ -73,11 +73,11 @@ def test_a_prediction_is_counted(package_dir: Path, make_app: MakeApp) -> None:
     assert grew("valence_request_texts_sum") == 3
     assert grew("valence_predictions_total", sentiment="negative", model_version="3") == 2
     assert grew("valence_predictions_total", sentiment="positive", model_version="3") == 1
-    assert grew("valence_observed_total", feature="sentiment", bucket="negative") == 2
-    assert grew("valence_observed_total", feature="confidence", bucket="+Inf") == 3
-    assert grew("valence_observed_total", feature="input_tokens", bucket="8") == 3
-    assert grew("valence_observed_total", feature="certain", bucket="true") == 1
-    assert grew("valence_observed_total", feature="certain", bucket="false") == 2
+    assert grew("valence_observed_total", feature="sentiment", bucket="negative", model_version="3") == 2
+    assert grew("valence_observed_total", feature="confidence", bucket="+Inf", model_version="3") == 3
+    assert grew("valence_observed_total", feature="input_tokens", bucket="8", model_version="3") == 3
+    assert grew("valence_observed_total", feature="certain", bucket="true", model_version="3") == 1
+    assert grew("valence_observed_total", feature="certain", bucket="false", model_version="3") == 2
     assert grew("valence_confidence_count") == 3
     assert grew("valence_input_tokens_sum") == 5
     assert grew("valence_batch_texts_sum") == 3
@@ -95,13 +95,17 @@ def test_the_model_and_its_training_profile_are_told(client: TestClient, package
     digest = read_package(package_dir).digest
     info = {"name": "valence-sentiment", "version": "", "digest": digest, "family": "lexicon"}
     assert value(samples, "valence_model_info", **info) == 1
-    assert value(samples, "valence_reference_ratio", feature="confidence", bucket="0.8") == 0.3
-    assert value(samples, "valence_reference_ratio", feature="input_tokens", bucket="+Inf") == 0.1
-    assert value(samples, "valence_reference_ratio", feature="sentiment", bucket="neutral") == pytest.approx(
-        1 / 3
-    )
-    assert value(samples, "valence_reference_ratio", feature="certain", bucket="true") == 0.4
-    assert value(samples, "valence_reference_ratio", feature="certain", bucket="false") == 0.6
+    version = digest.removeprefix("sha256:")[:12]  # as it has none, and two such models are two all the same
+
+    def trained(feature: str, bucket: str) -> float:
+        labels = {"feature": feature, "bucket": bucket, "model_version": version}
+        return value(samples, "valence_reference_ratio", **labels)
+
+    assert trained("confidence", "0.8") == 0.3
+    assert trained("input_tokens", "+Inf") == 0.1
+    assert trained("sentiment", "neutral") == pytest.approx(1 / 3)
+    assert trained("certain", "true") == 0.4
+    assert trained("certain", "false") == 0.6
     assert any(name == "valence_build_info" for name, _ in samples)
 
 

@@ -315,26 +315,34 @@ def test_before_the_model_is_there_nothing_can_be_changed(start: Callable[..., T
 
 
 def test_metrics_tell_of_the_new_model_alone(admin: TestClient, registry: "Registry") -> None:
-    def gauges(name: str, label: str) -> dict[str, float]:
+    def gauges(name: str, *labels: str) -> dict[tuple[str, ...], float]:
         families = text_string_to_metric_families(admin.get("/metrics").text)
         return {
-            sample.labels[label]: sample.value
+            tuple(sample.labels[label] for label in labels): sample.value
             for family in families
             for sample in family.samples
             if sample.name == name
         }
 
-    assert gauges("valence_model_info", "version") == {"1": 1}
-    before = gauges("valence_reference_ratio", "bucket")
+    def sentiments(version: str) -> dict[str, float]:
+        shares = gauges("valence_reference_ratio", "model_version", "feature", "bucket")
+        return {
+            bucket: share
+            for (of, feature, bucket), share in shares.items()
+            if (of, feature) == (version, "sentiment")
+        }
+
+    three, two = (registry.packages[version].manifest.labels for version in ("1", "2"))
+    assert gauges("valence_model_info", "version") == {("1",): 1}
+    assert sentiments("1") == dict.fromkeys(three, pytest.approx(1 / 3))
     admin.post("/reload", json={"version": "2"})
-    assert gauges("valence_model_info", "version") == {"1": 0, "2": 1}
-    after = gauges("valence_reference_ratio", "bucket")
-    assert before["neutral"] > 0, "the first model knows three labels, the second two"
-    assert after["neutral"] == 0
-    assert after["negative"] == 0.5
+    assert gauges("valence_model_info", "version") == {("1",): 0, ("2",): 1}
+    assert sentiments("1") == dict.fromkeys(three, 0)
+    assert sentiments("2") == dict.fromkeys(two, 0.5)
     admin.post("/reload", json={"version": "1"})
-    assert gauges("valence_model_info", "version") == {"1": 1, "2": 0}
-    assert gauges("valence_reference_ratio", "bucket") == before
+    assert gauges("valence_model_info", "version") == {("1",): 1, ("2",): 0}
+    assert sentiments("1") == dict.fromkeys(three, pytest.approx(1 / 3))
+    assert sentiments("2") == dict.fromkeys(two, 0)
 
 
 def test_the_run_directory_is_there_where_it_is_needed_and_goes(start: Callable[..., TestClient]) -> None:

@@ -21,7 +21,7 @@ from tests.e2e.connection import BrokenError, Connection, Way
 RATE = 50.0
 TIMEOUT_S = 10.0
 CONNECTIONS = 20  # each is used two or three times a second
-_OLDEST_S = (2.0, 20.0)  # drawn for each: a few times a second one is opened
+_OLDEST_S = (0.5, 5.0)  # drawn for each: several times a second one is opened
 _TEXTS = (
     "What a wonderful film",
     "The room was cold and the staff were rude",

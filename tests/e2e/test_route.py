@@ -1,5 +1,6 @@
 """The ways to the pods: the first that works is taken, and where none does, the remedy is named."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tests.bento.conftest import LiveServer, Serve
 
 NAMESPACE = "sentiment"
-NOWHERE = "192.0.2.1"  # reserved for documentation, so nobody is there
+NOWHERE = "127.213.7.1"
 
 
 @pytest.fixture
@@ -53,7 +54,15 @@ def live(serve_alone: "Serve", package_dir: Path) -> Iterator["LiveServer"]:
         yield live
 
 
-def publish(api: MiniatureApi, host: str, port: int, node_port: int = 30000) -> None:
+@pytest.fixture
+def refused() -> Iterator[int]:
+    """A port of `NOWHERE` that is taken and not listened on, so that everybody is refused."""
+    with socket.socket() as taken:
+        taken.bind((NOWHERE, 0))
+        yield taken.getsockname()[1]
+
+
+def publish(api: MiniatureApi, host: str, port: int, node_port: int) -> None:
     """A Service with one pod behind it, on a node that is nowhere."""
     meta = {"name": "valence", "namespace": NAMESPACE}
     ports = [{"name": "http", "port": 80, "targetPort": "http", "nodePort": node_port}]
@@ -113,19 +122,19 @@ def load_through(api: client.ApiClient, cluster: Cluster, url: str = "") -> tupl
 
 
 def test_pods_are_reached_by_their_addresses(
-    api: MiniatureApi, connected: client.ApiClient, cluster: Cluster, live: "LiveServer"
+    api: MiniatureApi, connected: client.ApiClient, cluster: Cluster, live: "LiveServer", refused: int
 ) -> None:
-    publish(api, "127.0.0.1", int(live.url.rpartition(":")[2]))
+    publish(api, "127.0.0.1", int(live.url.rpartition(":")[2]), refused)
     told, pods = load_through(connected, cluster)
     assert "pods' addresses" in told
     assert pods == {"valence-1"}
 
 
 def test_else_through_the_api_server(
-    api: MiniatureApi, connected: client.ApiClient, cluster: Cluster, live: "LiveServer"
+    api: MiniatureApi, connected: client.ApiClient, cluster: Cluster, live: "LiveServer", refused: int
 ) -> None:
     """Signed in and over TLS, as for every other call."""
-    publish(api, NOWHERE, 3000)
+    publish(api, NOWHERE, refused, refused)
     api.pods[NAMESPACE, "valence-1"] = live.url
     told, pods = load_through(connected, cluster)
     assert "API server's proxy" in told
@@ -141,14 +150,14 @@ def test_an_address_that_is_given_is_the_one(
 
 
 def test_without_any_way_the_remedies_are_named(
-    api: MiniatureApi, connected: client.ApiClient, cluster: Cluster
+    api: MiniatureApi, connected: client.ApiClient, cluster: Cluster, refused: int
 ) -> None:
-    publish(api, NOWHERE, 3000)
+    publish(api, NOWHERE, refused, refused)
     with pytest.raises(RouteError) as error, open_route(connected, cluster, ""):
         pass
     told = str(error.value)
-    assert f"pod at {NOWHERE}:3000" in told
-    assert f"node's port at {NOWHERE}:30000" in told
+    assert f"pod at {NOWHERE}:{refused}" in told
+    assert f"node's port at {NOWHERE}:{refused}" in told
     assert "VALENCE_E2E_URL" in told
     assert f"sudo ip route add 10.244.0.0/24 via {NOWHERE}" in told
 

@@ -10,8 +10,8 @@ RECORDED: dict[str, tuple[str, ...]] = {
     "valence:slo_objective:ratio": ("slo",),
     "valence:slo_error_budget_left:ratio": ("slo",),
     **{f"valence:request_duration_seconds:{quantile}_5m": ("route",) for quantile in ("p50", "p95", "p99")},
-    "valence:drift_psi:ratio": ("feature",),
-    "valence:drift_predictions:increase": (),
+    "valence:drift_psi:ratio": ("feature", "model_version"),
+    "valence:drift_predictions:increase": ("model_version",),
 }
 
 # Of kube-state-metrics and the kubelet: there only on a cluster.

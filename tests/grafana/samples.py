@@ -74,7 +74,8 @@ def _service() -> Iterator[Sample]:
 def _labelled(names: tuple[str, ...], version: str) -> Iterator[dict[str, str]]:
     if "bucket" in names:
         for feature, buckets in _BUCKETS.items():
-            yield from ({"feature": feature, "bucket": bucket} for bucket in buckets)
+            labels = {"feature": feature, "model_version": version}
+            yield from (labels | {"bucket": bucket} for bucket in buckets)
         return
     known = _VALUES | {"version": (version,), "model_version": (version,), "feature": tuple(_BUCKETS)}
     for values in product(*(known[name] for name in names)):
@@ -93,7 +94,7 @@ def _recorded() -> Iterator[Sample]:
     for step in range(STEPS):
         yield Sample("ALERTS", {"alertname": "ValenceSaturated", "alertstate": "firing"}, step, 1)
         for name, labels in RECORDED.items():
-            for each in _labelled(labels, ""):
+            for each in _labelled(labels, "1"):
                 yield Sample(name, each, step, _RATIO)
 
 

@@ -1,6 +1,5 @@
 """No query that could not be answered: every one parses, and asks only for what there is."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -10,16 +9,12 @@ import pytest
 import yaml
 
 from bento.metrics import METRICS
-from grafana.asked import fill, queries, variables
-from grafana.generate import DASHBOARDS, generate
+from grafana.asked import fill, variables
+from grafana.generate import DASHBOARDS
+from tests.grafana.expressions import EXPRESSIONS
 from tests.grafana.names import CLUSTER, PROMETHEUS, RECORDED
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPRESSIONS = {
-    f"{name.removesuffix('.json')}: {asked.title} {asked.ref}".strip(): asked.expr
-    for name, text in generate().items()
-    for asked in queries(json.loads(text))
-}
 EXPOSED = {
     name + suffix
     for name, spec in METRICS.items()

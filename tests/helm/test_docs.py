@@ -12,9 +12,11 @@ from scripts import chart, tools
 from tests.helm.chart import DIGEST, ROOT, HelmError, run_helm
 
 TEXT = (ROOT / "docs" / "deploy.md").read_text() + (ROOT / "README.md").read_text()
+RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text()
 CHART_README = (ROOT / "helm" / "valence" / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", TEXT + CHART_README, re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.replace("\\\n", " ").splitlines()]
+ROLLBACKS = re.findall(r"^helm rollback .*|(?<=`)helm rollback [^`]+", RUNBOOKS, re.MULTILINE)
 UPGRADES = sorted({line for line in COMMANDS if line.startswith("helm upgrade")})
 
 
@@ -37,7 +39,13 @@ def test_helm_takes_the_values_that_are_named(command: str, image_values: Path, 
     assert arguments[:2] == ["valence", "helm/valence"]
     named = [argument.replace(".valence/image/values.yaml", str(image_values)) for argument in arguments[2:]]
     kept = [str(ROOT / each) if each.startswith("helm/") else each for each in named if each != "--wait"]
+    assert len(kept) < len(named), "`helm test` follows at once: wait until there is what it asks"
     assert "kind: Deployment" in run_helm(major, "template", "valence", str(ROOT / "helm/valence"), *kept)
+
+
+@pytest.mark.parametrize("command", [*ROLLBACKS, *(each for each in UPGRADES if "values-eks" in each)])
+def test_helm_waits_as_long_as_pods_behind_an_nlb_take(command: str) -> None:
+    assert "--wait --timeout 20m" in command
 
 
 def test_every_file_that_a_command_names_is_there() -> None:

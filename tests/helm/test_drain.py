@@ -13,6 +13,7 @@ from tests.helm.chart import CASES, HelmError, environment, find, kinds, render,
 
 LONGEST_REQUEST_S = 30
 MOST_S = 600
+LONGEST_BATCH_TEXTS = 256  # what the longest request above holds
 NOTICE_S = 60  # what a load balancer's controller and its NLB may need to hear of it
 TARGET_GROUP = "service.beta.kubernetes.io/aws-load-balancer-target-group-attributes"
 
@@ -30,9 +31,18 @@ def times(objects: list[dict[str, Any]]) -> tuple[float, float, int]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_grace_period_holds_the_whole_drain(case: str) -> None:
-    serve, queue, grace = times(render(case))
-    assert grace >= serve + queue + LONGEST_REQUEST_S
-    assert grace <= serve + math.ceil(queue) + LONGEST_REQUEST_S + 5, "no more than a margin"
+    objects = render(case)
+    serve, queue, grace = times(objects)
+    texts = int(environment(server(objects))["VALENCE_MAX_BATCH_TEXTS"])
+    longest = LONGEST_REQUEST_S * max(1, texts / LONGEST_BATCH_TEXTS)
+    assert grace >= serve + queue + longest
+    assert grace <= serve + math.ceil(queue) + math.ceil(longest) + 5, "no more than a margin"
+
+
+def test_without_a_value_a_pod_behind_an_nlb_serves_for_three_minutes() -> None:
+    assert times(render())[0] == 180
+    assert deregistration(render()) == 120
+    assert times(render("ingress-registry"))[0] == 20
 
 
 @given(serve=st.integers(1, MOST_S), queue=st.integers(1, 60_000))
@@ -54,12 +64,22 @@ def test_more_than_the_server_would_accept_is_refused(major: str) -> None:
         Settings(drain_serve_ms=(MOST_S + 1) * 1000)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case in ("eks", "internet")])
+@pytest.mark.parametrize("case", ["minimal", "monitored", "eks", "internet"])
 def test_a_pod_serves_until_the_load_balancer_has_let_go(case: str) -> None:
     objects = render(case)
     serve, _, _ = times(objects)
     assert deregistration(objects) + NOTICE_S <= serve
     assert serve >= 180, "an NLB sends connections for about two minutes more"
+
+
+@pytest.mark.parametrize("case", ["minimal", "eks", "internet"])
+def test_the_load_balancer_cuts_no_connection_to_a_pod_that_drains(case: str) -> None:
+    """It does by default, as soon as a target is unhealthy."""
+    objects = render(case)
+    attributes = target_group(objects)
+    assert attributes["target_health_state.unhealthy.connection_termination.enabled"] == "false"
+    draining = int(attributes["target_health_state.unhealthy.draining_interval_seconds"])
+    assert draining >= times(objects)[2], "else it cuts before the pod is gone"
 
 
 def test_the_service_hears_of_the_end_itself() -> None:
@@ -78,7 +98,9 @@ def test_no_pod_leaves_before_its_successor_serves(case: str) -> None:
 
 
 def deregistration(objects: list[dict[str, Any]]) -> int:
-    attributes = find(objects, "Service")["metadata"]["annotations"][TARGET_GROUP]
-    name, _, seconds = attributes.partition("=")
-    assert name == "deregistration_delay.timeout_seconds"
-    return int(seconds)
+    return int(target_group(objects)["deregistration_delay.timeout_seconds"])
+
+
+def target_group(objects: list[dict[str, Any]]) -> dict[str, str]:
+    attributes: str = find(objects, "Service")["metadata"]["annotations"][TARGET_GROUP]
+    return dict(part.split("=") for part in attributes.split(","))

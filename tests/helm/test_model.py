@@ -1,8 +1,22 @@
 """The model is pinned in the pod template, by version and digest, so that going back goes back."""
 
-import pytest
+from pathlib import Path
 
-from tests.helm.chart import CASES, DIGEST, HelmError, containers, environment, render, server, workload
+import pytest
+import yaml
+
+from tests.helm.chart import (
+    CASES,
+    CHART,
+    DIGEST,
+    HelmError,
+    containers,
+    environment,
+    render,
+    run_helm,
+    server,
+    workload,
+)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -82,3 +96,13 @@ def test_a_change_of_any_setting_makes_new_pods_that_differ_by_checksum() -> Non
     checksums = [checksum(change) for change in changes]
     assert len(set(checksums)) == len(changes)
     assert checksum({"replicas": 5}) == checksums[0], "what does not reach the pods restarts none"
+
+
+@pytest.mark.parametrize("version", [1_234_567, "1234567", 999_999_999])
+def test_a_large_version_is_written_out(version: object, major: str, tmp_path: Path) -> None:
+    """To Helm, a number in a file is a float."""
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump({"model": {"version": version, "digest": DIGEST}}))
+    rendered = run_helm(major, "template", "valence", str(CHART), "--values", str(values))
+    assert "e+" not in rendered
+    assert rendered.count(str(version)) >= 2

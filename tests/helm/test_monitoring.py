@@ -92,6 +92,13 @@ def test_a_canary_is_watched_by_its_own_pods_alone() -> None:
         assert metric["failureCondition"].endswith(f"> {limit}")
 
 
+def test_a_canary_is_watched_until_the_last_step_is_over() -> None:
+    """A metric with a count ends with it; one without is measured until the rollout stops the analysis."""
+    for metric in find(render("argo-keda"), "AnalysisTemplate")["spec"]["metrics"]:
+        assert "count" not in metric
+        assert metric["interval"] == "30s"
+
+
 def test_what_the_chart_asks_prometheus_for_is_exposed() -> None:
     asked = str(find(render("argo-keda"), "AnalysisTemplate")) + str(
         find(render("argo-keda"), "ScaledObject")

@@ -1,6 +1,7 @@
 """Both helms accept the chart with every file of values, and make the same of it."""
 
 import pytest
+import yaml
 
 from scripts import tools
 from tests.helm.chart import CASES, CHART, render, run_helm, workload
@@ -31,17 +32,13 @@ def test_a_new_chart_that_changes_nothing_of_the_pods_restarts_none() -> None:
 
 
 def test_a_long_release_name_still_makes_valid_names() -> None:
-    long = "a" * 53
-    output = run_helm(
-        "4",
-        "template",
-        long,
-        str(CHART),
-        *(part for file in CASES["monitored"] for part in ("-f", str(file))),
-    )
-    names = [line.split(":")[1].strip() for line in output.splitlines() if line.startswith("  name: ")]
-    assert names
-    assert all(len(name) <= 63 for name in names)
+    values = [part for file in CASES["monitored"] for part in ("-f", str(file))]
+    for long in ("a" * 53, "valence-" + "a" * 45):
+        output = run_helm("4", "template", long, str(CHART), *values)
+        objects = [(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(output) if each]
+        assert {"ConfigMap", "PrometheusRule", "Service"} <= {kind for kind, _ in objects}
+        assert len(set(objects)) == len(objects)
+        assert [name for _, name in objects if len(name) > 63] == []
 
 
 def test_the_notes_tell_the_next_command() -> None:
@@ -50,7 +47,8 @@ def test_the_notes_tell_the_next_command() -> None:
         "local": ("kubectl rollout status deployment/valence", "http://localhost:3000/docs"),
         "argo-keda": ("kubectl argo rollouts status valence",),
         "ingress-registry": ("kubectl port-forward",),
-        "minimal": ("pod-readiness-gate-inject", "values-eks.yaml"),
+        "minimal": ("pod-readiness-gate-inject",),
+        "placed": ("pod-readiness-gate-inject", "leave it unset"),
     }.items():
         values = [part for file in CASES[case] for part in ("--values", str(file))]
         install = ["install", "valence", str(CHART), "-n", "sentiment", "--dry-run=client"]

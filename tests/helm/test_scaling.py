@@ -58,6 +58,16 @@ def test_the_same_through_keda() -> None:
     assert cpu["metadata"] == {"value": "75"}
 
 
+@pytest.mark.parametrize(
+    "values", [{"autoscaling.mode": "adapter"}, {"autoscaling.mode": "keda"}, {"rollout.enabled": True}]
+)
+def test_what_asks_prometheus_is_refused_where_nothing_scrapes(values: dict[str, object], major: str) -> None:
+    with pytest.raises(HelmError, match=r"which nothing scrapes: set monitoring\.serviceMonitor=true"):
+        render(values=values, major=major)
+    for scraped in ("monitoring.serviceMonitor", "monitoring.scrapedOtherwise"):
+        assert render(values=values | {scraped: True}, major=major)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_budget_protects_pods_and_lets_nodes_drain(case: str) -> None:
     objects = render(case)

@@ -52,6 +52,31 @@ def test_every_setting_exists_and_is_accepted(case: str, monkeypatch: pytest.Mon
     assert Settings().max_queue_ms > 0
 
 
+def test_limits_and_origins_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(server(render("placed"))).items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert (settings.max_text_chars, settings.max_batch_texts) == (2000, 512)
+    assert settings.cors_origins == ("https://example.org", "https://www.example.org:8443")
+
+
+def test_the_chart_changes_no_default_limit() -> None:
+    variables = environment(server(render()))
+    for name in ("max_text_chars", "max_batch_texts", "max_queue_ms"):
+        assert variables[PREFIX + name.upper()] == str(Settings.model_fields[name].default)
+    assert f"{PREFIX}CORS_ORIGINS" not in variables
+
+
+def test_traces_are_made_where_a_collector_is_named_and_of_a_share() -> None:
+    named = environment(server(render("ingress-registry")))
+    assert {name: value for name, value in named.items() if name.startswith("OTEL_")} == {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel-collector.monitoring.svc:4318",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.25",
+    }
+    assert not [name for name in environment(server(render())) if name.startswith("OTEL_")]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_one_worker_with_as_many_threads_as_the_cpu_limit(case: str) -> None:
     container = server(render(case))

@@ -89,7 +89,14 @@ def test_a_misspelt_key_is_refused_inside_a_network_policys_peer(major: str) -> 
         ("model.source", "s3"),
         ("server.maxQueueMs", 0),
         ("server.logLevel", "verbose"),
-        ("drain.serveSeconds", 0),
+        ("server.corsOrigins", ["example.org"]),
+        ("server.maxBatchTexts", 0),
+        ("model.version", "latest"),
+        ("tolerations", [{"efect": "NoSchedule"}]),
+        ("affinity", {"nodeAffinty": {}}),
+        ("nodeSelector", {"pool": 1}),
+        ("service.annotations", {"internal": True}),
+        ("drain.serveSeconds", -1),
         ("resources.cpu", "2 cores"),
         ("resources.memory", "1000"),
         ("service.type", "ExternalName"),
@@ -111,6 +118,11 @@ def test_a_value_of_the_wrong_kind_is_refused(path: str, value: object, major: s
     ("case", "values", "message"),
     [
         ("minimal", {"ingress.enabled": True}, "ingress.host is required"),
+        (
+            "ingress-registry",
+            {"serviceAccount.roleArn": "arn:aws:iam::111122223333:role/valence"},
+            "serviceAccount.roleArn is for an account that the chart makes",
+        ),
         ("minimal", {"model.source": "registry"}, "model.source=registry needs model.registry"),
         (
             "ingress-registry",

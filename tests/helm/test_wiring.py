@@ -81,6 +81,21 @@ def test_pods_spread_over_zones_and_nodes_and_still_start_on_one(case: str) -> N
         )
 
 
+def test_all_pods_go_where_they_are_told_to() -> None:
+    found = [pod["spec"] for pod in pods(render("placed"))]
+    assert len(found) == 2
+    for spec in found:
+        assert spec["nodeSelector"] == {"node.example.org/pool": "inference"}
+        assert spec["tolerations"][0]["effect"] == "NoSchedule"
+        assert set(spec["affinity"]) == {"podAntiAffinity"}
+        assert spec["priorityClassName"] == "serving"
+
+
+def test_pods_go_anywhere_where_nothing_is_said() -> None:
+    for pod in pods(render()):
+        assert not {"nodeSelector", "tolerations", "affinity", "priorityClassName"} & set(pod["spec"])
+
+
 def test_what_opens_a_private_registry_is_given_to_every_pod() -> None:
     for pod in pods(render("internet")):
         assert pod["spec"]["imagePullSecrets"] == [{"name": "registry-login"}]

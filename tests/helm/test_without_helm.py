@@ -11,7 +11,8 @@ from scripts import chart, tools
 from tests.helm.chart import DIGEST, ROOT, environment, find, render, server, workload
 from tests.helm.schemas import check
 
-OVERLAY = (ROOT / "docs" / "deploy.md").read_text().partition("# kustomization.yaml\n")[2].partition("```")[0]
+DOCUMENTATION = (ROOT / "docs" / "deploy.md").read_text()
+OVERLAY = DOCUMENTATION.partition("# kustomization.yaml\n")[2].partition("```")[0]
 
 
 def kustomize(folder: Path) -> list[dict[str, Any]]:
@@ -51,6 +52,21 @@ def test_the_overlay_of_the_documentation_names_image_and_model(tmp_path: Path) 
     pinned, original = environment(container), environment(server(kustomize(base)))
     assert (pinned["VALENCE_MODEL_VERSION"], pinned["VALENCE_MODEL_DIGEST"]) == ("3", DIGEST)
     assert pinned.keys() == original.keys()
+
+
+def test_the_overlay_of_the_documentation_replaces_what_the_base_for_eks_leaves_open(tmp_path: Path) -> None:
+    patches = DOCUMENTATION.partition("patches\n\n```yaml\n")[2].partition("```")[0]
+    base = chart.BASES / "eks"
+    resource = "../" * len(tmp_path.resolve().parts[1:]) + str(base.resolve()).lstrip("/")
+    patches = patches.replace("certificate/…", "certificate/mine").replace("10.0.0.0/20", "10.9.0.0/20")
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{resource}]\n{patches}")
+    made = kustomize(tmp_path)
+    annotations = find(made, "Service")["metadata"]["annotations"]
+    certificate = annotations["service.beta.kubernetes.io/aws-load-balancer-ssl-cert"]
+    assert certificate == "arn:aws:acm:eu-west-1:111122223333:certificate/mine"
+    assert "REPLACE" in str(kustomize(base)), "the placeholder"
+    (rule,) = find(made, "NetworkPolicy")["spec"]["ingress"]
+    assert rule["from"][2] == {"ipBlock": {"cidr": "10.9.0.0/20"}}
 
 
 def test_kind_brings_the_node_port_of_the_chart_to_this_machine_alone() -> None:

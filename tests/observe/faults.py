@@ -26,6 +26,7 @@ LONG = 60  # tokens
 RATE = 20.0  # requests a second, so that a minute has more than the minimum of an alert
 
 _POISONED = (*USUAL, *USUAL, "good", f"the {POISON}")
+_UNSURE = ("the film was",)
 _DRIFTED = ("fantastic " * 12,)
 # As usual in what the model says to them, but longer; in no order, lest every fourth be refused.
 _LONG = tuple(random.Random(0).choices([" ".join((text.split() * LONG)[:LONG]) for text in USUAL], k=1000))
@@ -152,6 +153,15 @@ def _drift(subject: Subject) -> None:
         subject.traffic.texts = USUAL
 
 
+def _unsure(subject: Subject) -> None:
+    """Everybody begins to write what the model can make nothing of."""
+    _wait(30)
+    with subject.fault():
+        subject.traffic.texts = _UNSURE
+        _wait(60)
+        subject.traffic.texts = USUAL
+
+
 def _killed(subject: Subject) -> None:
     """Kill one of two workers, wait until there are two again, and once more."""
     with subject.fault():
@@ -206,6 +216,12 @@ FAULTS = (
         "drifted-texts",
         _drift,
         frozenset(Alert("ValenceDrift", feature) for feature in ("sentiment", "confidence", "input_tokens")),
+    ),
+    Fault(
+        "unsure",
+        _unsure,
+        frozenset({Alert("ValenceFewCertain", "certain"), Alert("ValenceDrift", "sentiment")})
+        | {Alert("ValenceDrift", "confidence")},
     ),
     Fault("killed-worker", _killed, frozenset({Alert("ValenceRestarts")})),
     Fault("stuck-rollout", _mixed, frozenset({Alert("ValenceMixedModels")})),

@@ -8,7 +8,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from bento.package import Histogram, Package, Profile, hash_files, write_package
+from bento.package import Certainty, Histogram, Package, Profile, hash_files, write_package
 
 _WIDTH = 1024  # of the matrix whose products take time
 _CANARY_TOKENS = 4
@@ -24,7 +24,8 @@ def profiled(package: Package, *, short_tokens: int = 8) -> Package:
         confidence=Histogram(bounds=(0.5, 0.8), shares=(0.25, 0.0, 0.75)),
         input_tokens=Histogram(bounds=(short_tokens, 128.0), shares=(1.0, 0.0, 0.0)),
     )
-    manifest = package.manifest.model_copy(update={"profile": profile})
+    certainty = Certainty(threshold=0.8, share=0.75)
+    manifest = package.manifest.model_copy(update={"profile": profile, "certainty": certainty})
     return write_package(package.path, manifest, tokenizer=package.tokenizer, graph=package.graph)
 
 

@@ -11,8 +11,9 @@ every_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.n
 @every_fault
 def test_a_fault_makes_the_expected_alerts_fire_and_no_others(proof: Proof, fault: Fault) -> None:
     fired = set(proof.fired[fault.name])
-    assert fired >= fault.expected
-    assert fired <= fault.expected | fault.possible
+    stalled = "also where nothing was done: the machine stalled, try again" if proof.fired["nothing"] else ""
+    assert fired >= fault.expected, stalled
+    assert fired <= fault.expected | fault.possible, stalled
 
 
 @every_fault

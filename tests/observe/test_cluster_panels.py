@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 import yaml
 
+from grafana.asked import fill, variables
+from tests.grafana.expressions import EXPRESSIONS
 from tests.observe.cluster import SERIES, needs_cluster
-from tests.observe.dashboards import Asked, asked
 
-OF_CLUSTERS = [each for each in asked() if needs_cluster(each.expr)]
+OF_CLUSTERS = {where: expr for where, expr in EXPRESSIONS.items() if needs_cluster(expr)}
 
 
-@pytest.mark.parametrize("query", OF_CLUSTERS, ids=lambda query: query.where)
-def test_the_query_returns_data(query: Asked, tmp_path: Path) -> None:
+@pytest.mark.parametrize("query", OF_CLUSTERS.values(), ids=OF_CLUSTERS.keys())
+def test_the_query_returns_data(query: str, tmp_path: Path) -> None:
     if shutil.which("promtool") is None:
         pytest.skip("promtool is missing: apt install prometheus")
-    # At the shipped pace, as these metrics have no other.
-    expr = query.of("valence").replace("[10s]", "[4m]").replace("[60s]", "[1h]")
+    expr = fill(query, variables("local", "valence", rate="4m"))
     check = {
         "expr": f"count({expr}) > bool 0",
         "eval_time": "25m",

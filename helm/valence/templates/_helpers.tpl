@@ -1,8 +1,9 @@
+{{/* Short enough for what is put behind it: a name has 63 characters. */}}
 {{- define "valence.fullname" -}}
 {{- if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 45 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 45 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -21,6 +22,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- define "valence.serviceAccountName" -}}
 {{- .Values.serviceAccount.name | default (ternary (include "valence.fullname" .) "default" .Values.serviceAccount.create) -}}
+{{- end -}}
+
+{{/* A number in a file of values is a float to Helm, and of a million on would be written 1e+06. */}}
+{{- define "valence.modelVersion" -}}
+{{- .Values.model.version | int64 -}}
 {{- end -}}
 
 {{- define "valence.image" -}}

@@ -10,7 +10,7 @@ metadata:
     kubectl.kubernetes.io/default-container: valence
     # All settings stand in the pod itself, so going back brings them back too; this is what to compare pods by.
     checksum/settings: {{ sha256sum $env }}
-    valence/model: {{ printf "%s/%s@%s" .Values.model.name (toString .Values.model.version) .Values.model.digest }}
+    valence/model: {{ printf "%s/%s@%s" .Values.model.name (include "valence.modelVersion" .) .Values.model.digest }}
 spec:
   serviceAccountName: {{ include "valence.serviceAccountName" . }}
   automountServiceAccountToken: false
@@ -25,6 +25,9 @@ spec:
   {{- end }}
   securityContext:
     {{- include "valence.podSecurity" . | nindent 4 }}
+  {{- with include "valence.placement" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   topologySpreadConstraints:
     {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
     - topologyKey: {{ . }}
@@ -42,7 +45,7 @@ spec:
       imagePullPolicy: {{ .Values.image.pullPolicy }}
       command: [python, -m, bento.fetch]
       args:
-        - {{ printf "models:/%s/%s" .Values.model.name (toString .Values.model.version) }}
+        - {{ printf "models:/%s/%s" .Values.model.name (include "valence.modelVersion" .) }}
         - {{ $model }}
         - --digest
         - {{ .Values.model.digest }}
@@ -113,7 +116,7 @@ spec:
 - name: VALENCE_MODEL
   value: {{ $model }}
 - name: VALENCE_MODEL_VERSION
-  value: {{ .model.version | toString | quote }}
+  value: {{ include "valence.modelVersion" $root | quote }}
 - name: VALENCE_MODEL_DIGEST
   value: {{ .model.digest }}
 {{- with include "valence.registryEnv" $root }}
@@ -128,8 +131,16 @@ spec:
   value: "0"
 - name: VALENCE_MAX_QUEUE_MS
   value: {{ .server.maxQueueMs | int | quote }}
+- name: VALENCE_MAX_TEXT_CHARS
+  value: {{ .server.maxTextChars | int | quote }}
+- name: VALENCE_MAX_BATCH_TEXTS
+  value: {{ .server.maxBatchTexts | int | quote }}
+{{- with .server.corsOrigins }}
+- name: VALENCE_CORS_ORIGINS
+  value: {{ join "," . | quote }}
+{{- end }}
 - name: VALENCE_DRAIN_SERVE_MS
-  value: {{ mul .drain.serveSeconds 1000 | quote }}
+  value: {{ mul (include "valence.drain.serveSeconds" $root) 1000 | quote }}
 - name: VALENCE_LOG_LEVEL
   value: {{ .server.logLevel }}
 {{- with .server.adminTokenSecret }}
@@ -142,6 +153,10 @@ spec:
 {{- with .server.otlpEndpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ . }}
+- name: OTEL_TRACES_SAMPLER
+  value: parentbased_traceidratio
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ $root.Values.server.traceRatio | quote }}
 {{- end }}
 {{- end -}}
 {{- end -}}
@@ -166,6 +181,14 @@ requests:
 limits:
   cpu: {{ .Values.resources.cpu | quote }}
   memory: {{ .Values.resources.memory }}
+{{- end -}}
+
+{{- define "valence.placement" -}}
+{{- range $name := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+{{- with index $.Values $name }}
+{{ dict $name . | toYaml }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* Pod Security "restricted", and a read-only root beyond it. */}}
