@@ -2,18 +2,16 @@
 
 import csv
 import hashlib
-import os
-import resource
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.training.apart import Ran, be_project, fill_disk, run, stop_at
 from tests.training.packaged import ROOT
 
 DATA_STAGES = ["ingest", "clean", "validate", "flag", "split"]
@@ -27,35 +25,6 @@ MODULES = {
 }
 STAGES = list(MODULES)
 ROWS_PER_LABEL = 100
-FEW_BYTES = 2_000  # fewer than any stage writes into one file
-
-# Runs a module, and ends the process when it is about to put what it wrote in its place, for the nth time.
-STOPPED = """
-import runpy, signal, sys
-from pathlib import Path
-name, times, *words = sys.argv[1:]
-replace, count = Path.replace, 0
-def last(self, target):
-    global count
-    count += 1
-    if count == int(times):
-        signal.raise_signal(getattr(signal, name))
-    return replace(self, target)
-Path.replace = last
-sys.argv = words
-runpy.run_module(words[0], run_name="__main__", alter_sys=True)
-"""
-
-
-# Runs a module as if the project, where runs are kept, was this folder.
-HERE = """
-import runpy, sys
-from pathlib import Path
-from training import kept_runs
-kept_runs.PROJECT = Path.cwd()
-sys.argv = sys.argv[1:]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-"""
 
 
 class Place:
@@ -63,11 +32,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {key: value for key, value in os.environ.items() if "MLFLOW" not in key} | {
-            "PYTHONPATH": str(ROOT),
-            "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
-            "HF_HUB_OFFLINE": "1",
-        }
+        self.environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
         params = yaml.safe_load((ROOT / "params.yaml").read_text())
         params["data"]["path"] = "texts.csv"
         params["train"]["transformer"] |= {"max_steps": None, "max_epochs": 1, "max_tokens": 16}
@@ -79,23 +44,11 @@ class Place:
     def write_texts(self, content: str) -> None:
         (self.folder / "texts.csv").write_text(content)
 
-    def run(
-        self,
-        *words: str,
-        before: Callable[[], None] | None = None,
-        **environment: str,
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *words],
-            cwd=self.folder,
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            preexec_fn=before,
-        )
+    def run(self, *words: str, first: Callable[[], object] | None = None, **environment: str) -> Ran:
+        return run(self.folder, list(words), self.environment | environment, first)
 
-    def stage(self, name: str) -> subprocess.CompletedProcess[str]:
-        return self.run("-m", *MODULES[name])
+    def stage(self, name: str, first: Callable[[], object] | None = None, **environment: str) -> Ran:
+        return self.run(*MODULES[name], first=first, **environment)
 
     def left(self) -> dict[str, str]:
         """Return a hash of every file that the stages left."""
@@ -139,7 +92,7 @@ def few_texts() -> str:
     return "text,label\n" + "\n".join(lines) + "\n"
 
 
-def assert_told(ran: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+def assert_told(ran: Ran, code: int, *words: str) -> None:
     assert ran.returncode == code, ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
     assert ran.stderr.startswith("error: ")
@@ -187,18 +140,14 @@ def test_a_stage_without_the_one_before_it_says_so(place: Place, name: str) -> N
 @pytest.mark.parametrize("name", [name for name in STAGES if name != "register"])
 def test_a_full_disk_leaves_what_was_there(done: Place, name: str) -> None:
     before = done.left()
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (FEW_BYTES, FEW_BYTES))
-
-    assert_told(done.run("-m", *MODULES[name], before=limit), 1)
+    assert_told(done.stage(name, first=fill_disk), 1)
     assert done.left() == before
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_that_is_killed_leaves_what_was_there_and_runs_again(done: Place, name: str) -> None:
     before = done.left()
-    ran = done.run("-c", STOPPED, "SIGKILL", "1", *MODULES[name])
+    ran = done.stage(name, first=partial(stop_at, signal.SIGKILL, 1))
     assert ran.returncode == -signal.SIGKILL, ran.stderr
     after = done.left()
     if name != "package":  # its package was whole, and in its place, before what is told of it
@@ -210,26 +159,26 @@ def test_a_stage_that_is_killed_leaves_what_was_there_and_runs_again(done: Place
 @pytest.mark.parametrize("name", ["split", "train"])
 def test_a_stage_that_somebody_interrupts_leaves_what_was_there(done: Place, name: str) -> None:
     before = done.left()
-    ran = done.run("-c", STOPPED, "SIGINT", "1", *MODULES[name])
+    ran = done.stage(name, first=partial(stop_at, signal.SIGINT, 1))
     assert ran.returncode == 130, ran.stderr
     assert ran.stderr == "interrupted; what finished is kept, the same command goes on from there\n"
     assert done.left() == before
 
 
 def test_a_killed_fine_tuning_goes_on_and_comes_to_the_same_model(done: Place) -> None:
-    def train(*words: str) -> subprocess.CompletedProcess[str]:
-        return done.run(*words, "training.train", "transformer")
+    def train(first: Callable[[], object] | None = None) -> Ran:
+        return done.run("training.train", "transformer", first=first)
 
     folder = done.folder / "artifacts" / "transformer"
-    whole = train("-m")
+    whole = train()
     assert whole.returncode == 0, whole.stderr
     graph = (folder / "fitted" / "model.onnx").read_bytes()
     curve = (folder / "learning.csv").read_bytes()
     (folder / "learning.csv").unlink()
-    killed = train("-c", STOPPED, "SIGKILL", "2")  # when it is about to keep its second look at validation
+    killed = train(partial(stop_at, signal.SIGKILL, 2))  # about to keep its second look at validation
     assert killed.returncode == -signal.SIGKILL
     assert (folder / "unfinished" / "train.pt").exists()
-    resumed = train("-m")
+    resumed = train()
     assert resumed.returncode == 0, resumed.stderr
     assert "goes on from step" in resumed.stdout
     assert (folder / "fitted" / "model.onnx").read_bytes() == graph
@@ -241,7 +190,7 @@ def test_a_base_model_that_cannot_be_fetched_is_named_with_what_to_do(done: Plac
     params = yaml.safe_load((done.folder / "params.yaml").read_text())
     base = params["train"]["transformer"]["base"] = "example-organisation/no-such-model"
     done.write_params(params)
-    ran = done.run("-m", "training.train", "transformer")
+    ran = done.run("training.train", "transformer")
     assert_told(
         ran, 1, f"train.transformer.base: the model {base} cannot be loaded", "Connect to huggingface.co"
     )
@@ -250,13 +199,13 @@ def test_a_base_model_that_cannot_be_fetched_is_named_with_what_to_do(done: Plac
 def test_a_tracking_server_that_is_down_stops_nothing_before_the_registry(done: Place) -> None:
     nobody = "http://127.0.0.1:9"  # the port for what is thrown away
     for name in ("package", "evaluate", "compare"):
-        ran = done.run("-c", HERE, *MODULES[name], MLFLOW_TRACKING_URI=nobody)
+        ran = done.stage(name, be_project, MLFLOW_TRACKING_URI=nobody)
         assert ran.returncode == 0, ran.stderr
-    down = done.run("-c", HERE, *MODULES["register"], MLFLOW_TRACKING_URI=nobody)
+    down = done.stage("register", be_project, MLFLOW_TRACKING_URI=nobody)
     assert_told(down, 1, f"MLflow does not answer at {nobody}")
-    logged = done.run("-c", HERE, "training.kept_runs")
+    logged = done.run("training.kept_runs", first=be_project)
     assert "kept here, is run" in logged.stdout
     assert "`dvc repro` goes on from there" in logged.stdout
-    back = done.run("-c", HERE, *MODULES["register"])
+    back = done.stage("register", be_project)
     assert back.returncode == 0, back.stderr
     assert "valence-sentiment version 2" in back.stdout
