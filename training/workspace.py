@@ -41,11 +41,13 @@ def make_workspace(data: Data) -> Path:
         "test": absolute(data.test) if data.test else None,
         "columns": data.columns.model_dump(),
     }
-    related = params["train"]["transformer"]
-    related["pretrain"] = [
+    recipe = params["train"]["transformer"]
+    recipe["pretrain"] = [
         location if is_remote(location) else str((PROJECT / location).resolve())
-        for location in related["pretrain"]
+        for location in recipe["pretrain"]
     ]
+    if (PROJECT / recipe["base"]).is_dir():
+        recipe["base"] = str((PROJECT / recipe["base"]).resolve())
     # Letters that mean something to YAML templates or shells stay out of the name.
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", data_name(data.path))[:40].strip("-") or "data"
     directory = PROJECT / ".valence" / "datasets" / f"{name}-{_hash(data)[:12]}"

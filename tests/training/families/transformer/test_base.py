@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
+import torch
 from transformers import (
     AutoModelForSequenceClassification,
     DistilBertConfig,
@@ -40,6 +41,7 @@ CONFIGS = {
 
 def write_model(folder: Path, config: PreTrainedConfig) -> Path:
     """Write a model as it lies at Hugging Face."""
+    torch.manual_seed(0)
     made = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
     made.save_pretrained(folder)
     tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
