@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.packaged import Packaged, make_packaged, small_parts
-from training import families
+from training import families, tracking
 from training.families import Fitted
 from training.params import read_params, section
 from training.rows import Rows
@@ -43,3 +43,11 @@ def fitted(family: str, parts: dict[str, Rows]) -> Fitted:
 def packaged(parts: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory) -> Packaged:
     """A small package with what was measured on it."""
     return make_packaged(tmp_path_factory.mktemp("tfidf_logreg"), parts, run_id="0" * 32)
+
+
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database in which nothing is: a copy takes a moment, making one takes seconds."""
+    path = tmp_path_factory.mktemp("registry") / "mlflow.db"
+    tracking.open_at(f"sqlite:///{path}")
+    return path

@@ -1,7 +1,8 @@
 """A tracking server that is down costs nothing: runs are kept here, and logged when it is back."""
 
+import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from training.errors import TrainingError
 
 
 @pytest.fixture
-def nobody() -> Iterator[str]:
-    """An address at which nobody answers."""
+def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An address at which nobody answers, nor will, however often one asks."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with socket.socket() as bound:  # and never listens, so that nobody else does either
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -28,16 +30,26 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def kept(nobody: str, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+def kept(nobody: str, project: Path, empty_registry: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     """What opens while the server is down."""
+    (project / ".valence").mkdir(parents=True)
+    shutil.copy(empty_registry, project / ".valence" / "kept_runs.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", nobody)
     return kept_runs.open_client()
 
 
-def come_back(monkeypatch: pytest.MonkeyPatch, folder: Path) -> MlflowClient:
+@pytest.fixture
+def come_back(
+    tmp_path: Path, empty_registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], MlflowClient]:
     """Let a registry answer where training looks for one."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'back.db'}")
-    return tracking.open_client()
+    shutil.copy(empty_registry, tmp_path / "back.db")
+
+    def open_it() -> MlflowClient:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'back.db'}")
+        return tracking.open_client()
+
+    return open_it
 
 
 def test_a_run_is_kept_and_the_command_that_logs_it_is_named(
@@ -60,13 +72,13 @@ def test_a_run_is_kept_and_the_command_that_logs_it_is_named(
 
 
 def test_when_the_server_is_back_the_run_is_logged_once_and_can_be_registered(
-    kept: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: MlflowClient, tmp_path: Path, come_back: Callable[[], MlflowClient]
 ) -> None:
     result = log_run(kept, tmp_path, "sha256:kept")
     tracking.log_evaluation(
         kept, result.run_id, {"test_ece": 0.1}, [tmp_path / "confusion.png"], "evaluation"
     )
-    client = come_back(monkeypatch, tmp_path)
+    client = come_back()
     logged = kept_runs.log_all(client)
     assert kept_runs.log_all(client) == {}
     run_id = logged[result.run_id]
@@ -82,18 +94,14 @@ def test_when_the_server_is_back_the_run_is_logged_once_and_can_be_registered(
     assert client.list_artifacts(run_id, "evaluation")
 
 
-def test_a_run_that_failed_is_not_logged(
-    kept: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_failed_is_not_logged(kept: MlflowClient, come_back: Callable[[], MlflowClient]) -> None:
     with pytest.raises(ZeroDivisionError), tracking.new_run(kept, "svm", "reviews"):
         raise ZeroDivisionError
-    assert kept_runs.log_all(come_back(monkeypatch, tmp_path)) == {}
+    assert kept_runs.log_all(come_back()) == {}
 
 
-def test_without_kept_runs_nothing_is_made(
-    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert kept_runs.log_all(come_back(monkeypatch, tmp_path)) == {}
+def test_without_kept_runs_nothing_is_made(project: Path, come_back: Callable[[], MlflowClient]) -> None:
+    assert kept_runs.log_all(come_back()) == {}
     assert not project.exists()
 
 
