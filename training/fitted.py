@@ -5,6 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from bento.package import GRAPH, TOKENIZER
 from training.families import Fitted, Graph
 from training.records import Record
@@ -17,9 +19,10 @@ _RECORD = "training.json"
 
 
 class Training(Record):
-    """How a model was trained."""
+    """How a model was trained; `params` is its family's section of `params.yaml`."""
 
     family: str
+    params: dict[str, JsonValue]
     max_tokens: int
     chosen: dict[str, float]
     train_rows: int

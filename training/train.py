@@ -37,6 +37,7 @@ def train(name: str) -> Training:
     fitted = family.fit(rows, validation, labels, params, families.Beside(unfinished, held_out))
     training = Training(
         family=name,
+        params=params.model_dump(mode="json"),
         max_tokens=fitted.max_tokens,
         chosen=fitted.chosen,
         train_rows=len(rows),

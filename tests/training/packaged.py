@@ -57,6 +57,7 @@ def make_packaged(folder: Path, parts: dict[str, Rows], *, run_id: str) -> Packa
     rows = len(parts["train"])
     training = Training(
         family="tfidf_logreg",
+        params=params.model_dump(mode="json"),
         max_tokens=fitted.max_tokens,
         chosen=fitted.chosen,
         train_rows=rows,
