@@ -30,6 +30,7 @@ from training.rows import Rows
 from training.splitting import NAMES
 from training.stages.folders import PARTS
 from training.storage import data_name
+from training.whole import new_file
 
 ABLATION = ARTIFACTS / "ablation"
 RECIPE = "the recipe"
@@ -139,7 +140,8 @@ def _write_table(path: Path, trials: Mapping[str, Trial], validation: Rows, labe
         found = estimates(np.array(evaluate(scores, labels, validation.labels).confusion))["macro_f1"]
         change = "" if name == RECIPE else _told(macro_f1_change(truth, base, said), sign="+")
         lines.append(f"| {name} | {_told(found)} | {change} | {trial.epochs:.1f} | {trial.seconds:.0f} |")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with new_file(path) as part:
+        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 

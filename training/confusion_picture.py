@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from training.records import Evaluation
+from training.whole import new_file
 
 matplotlib.use("Agg")
 
@@ -34,7 +35,5 @@ def draw_confusion(evaluations: dict[str, Evaluation], title: str, path: Path) -
             share = counts[row, column] / counts[row].sum()
             colour = "white" if share > 0.5 else "black"
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = path.with_name(f".{path.name}.part")
-    figure.savefig(written, dpi=120, format="png")
-    written.replace(path)
+    with new_file(path) as file:
+        figure.savefig(file, dpi=120, format="png")

@@ -1,7 +1,6 @@
 """What the stage `train` leaves: the trained model as a graph, and how it was come by."""
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from bento.package import GRAPH, TOKENIZER
 from training.families import Fitted, Graph
 from training.records import Record
 from training.stages.folders import new_folder
+from training.whole import new_file
 
 FITTED = Path("fitted")
 LEARNING = Path("learning.csv")
@@ -54,12 +54,7 @@ def load(folder: Path) -> tuple[Graph, Training]:
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Write a table so that the file holds all of it or the former content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with new_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -1,10 +1,11 @@
 """What an interrupted run goes on from: written whole or not at all, and read by the same run alone."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from training.whole import new_file
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -14,13 +15,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
         path: Where.
         state: Tensors, numbers and words, in lists and dictionaries.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    with new_file(path) as part:
+        torch.save(state, part)
 
 
 def load(path: Path, identity: str) -> dict[str, Any] | None:

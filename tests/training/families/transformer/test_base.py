@@ -5,57 +5,25 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
-import torch
-from transformers import (
-    AutoModelForSequenceClassification,
-    DistilBertConfig,
-    PreTrainedConfig,
-    PreTrainedTokenizerFast,
-    RobertaConfig,
-)
 
 from bento.package import LABELS
 from bento.scorer import Scorer, load_tokenizer
+from tests.training.families.transformer.tiny import BASES, write_base
 from training.errors import TrainingError
 from training.export import export
-from training.families import minilm, transformer
+from training.families import transformer
 from training.families.transformer.base import load_base
 from training.params import read_params, section
 from training.rows import Rows
 
 ROOT = Path(__file__).resolve().parents[4]
-WORDS = 30522  # of MiniLM's tokenizer, which these small models borrow
-CONFIGS = {
-    "distilbert": DistilBertConfig(vocab_size=WORDS, dim=32, n_layers=2, n_heads=2, hidden_dim=64),
-    "roberta": RobertaConfig(
-        vocab_size=WORDS,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=66,
-        pad_token_id=1,
-    ),
-}
 
 
-def write_model(folder: Path, config: PreTrainedConfig) -> Path:
-    """Write a model as it lies at Hugging Face."""
-    torch.manual_seed(0)
-    made = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
-    made.save_pretrained(folder)
-    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=minilm.load_tokenizer(64), model_max_length=64
-    )
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-@pytest.mark.parametrize("kind", sorted(CONFIGS))
+@pytest.mark.parametrize("kind", sorted(BASES))
 def test_a_model_of_another_kind_is_served_as_it_was_trained(
     kind: str, parts: dict[str, Rows], tmp_path: Path
 ) -> None:
-    base = write_model(tmp_path / kind, CONFIGS[kind])
+    base = write_base(tmp_path / kind, BASES[kind])
     params = section(read_params(ROOT / "params.yaml"), "train.transformer", transformer.Params)
     params = params.model_copy(update={"base": str(base), "max_steps": 5, "learning_rate": 0.01})
     fitted = transformer.fit(parts["train"], parts["validation"], LABELS, params)
@@ -85,7 +53,7 @@ def test_a_model_of_another_kind_is_served_as_it_was_trained(
 
 
 def test_a_classifier_for_other_labels_gets_a_new_last_layer(tmp_path: Path) -> None:
-    base = write_model(tmp_path / "two", CONFIGS["distilbert"])
+    base = write_base(tmp_path / "two", BASES["distilbert"])
     model, tokenizer = load_base(str(base), LABELS, 256)
     assert model.config.id2label == dict(enumerate(LABELS))
     assert model.num_labels == 3
