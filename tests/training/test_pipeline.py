@@ -82,6 +82,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     made = Project(folder, environment)
+    made.change("train.transformer", "max_steps", 6)
     made.git("init", "--quiet")
     made.git("config", "user.email", "test@example.org")
     made.git("config", "user.name", "Test")
@@ -132,7 +133,7 @@ def test_a_second_run_does_nothing(project: Project) -> None:
     [
         ("train.svm", "C", [0.7], {"train@svm"}),
         ("train.tfidf_logreg", "min_df", 3, {"train@tfidf_logreg"}),
-        ("train.transformer", "max_steps", 30, {"train@transformer"}),
+        ("train.transformer", "max_steps", 9, {"train@transformer"}),
         ("package", "promise", 0.9, {f"package@{name}" for name in FAMILIES}),
         ("data.flag", "min_chars", 4, {"flag"}),
         ("gate", "max_package_mb", 1, set()),
