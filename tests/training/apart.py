@@ -54,13 +54,13 @@ class Ran:
 def run(
     folder: Path,
     words: list[str],
-    environment: dict[str, str],
+    environment: dict[str, str] | None = None,
     first: Callable[[], object] | None = None,
 ) -> Ran:
     """Run `python -m WORDS` in a folder, with more in its environment, after a function of some module."""
     _get_ready()
     with TemporaryDirectory() as told:
-        arguments = (folder, words, ENVIRONMENT | environment, first, Path(told))
+        arguments = (folder, words, ENVIRONMENT | (environment or {}), first, Path(told))
         process = APART.Process(target=_run, args=arguments)
         process.start()
         process.join(WITHIN_S)

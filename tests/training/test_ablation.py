@@ -1,35 +1,29 @@
 """The table of ingredients, at a size that learns nothing."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.training.apart import Ran, run
+from tests.training.families.transformer.tiny import BASES, write_base
 from tests.training.packaged import ROOT
 from training.ablation import ABLATION, RECIPE, variants
 from training.families import transformer
 from training.params import read_params, section
 
-TINY = ["max_steps=2", "batch_size=4", "max_tokens=8"]
+TINY = ["base=base", "max_steps=2", "batch_size=4", "max_tokens=8"]
 
 
-def ablate(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def ablate(folder: Path, *words: str) -> Ran:
     settings = [word for one in TINY for word in ("--set", one)]
-    return subprocess.run(
-        [sys.executable, "-m", "training.ablation", *settings, *words],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    return run(folder, ["training.ablation", *settings, *words])
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with parameters, and texts of two labels."""
+    """A folder with parameters, a base model of no size, and texts of two labels."""
     made = tmp_path_factory.mktemp("ablation")
+    write_base(made / "base", BASES["distilbert"])
     (made / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     lines = [f"text {number} is {word},{word}" for number in range(100) for word in ("positive", "negative")]
     (made / "texts.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
