@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks import forms
+from benchmarks.openvino_session import OpenVinoSession
 from bento.package import Package, read_package
 from bento.scorer import Encoding, Scorer, plan_batches
 from bento.text import normalise
@@ -57,6 +58,13 @@ FORMS: dict[str, Callable[[bytes, list[forms.Feed]], bytes]] = {
     "8-bit weights, blocks of 128, level 4": lambda graph, _: forms.nbits(graph, block=128, accuracy_level=4),
     "8-bit weights, blocks of 128, level 0": lambda graph, _: forms.nbits(graph, block=128, accuracy_level=0),
     "fp16 weights": lambda graph, _: forms.fp16_weights(graph),
+}
+
+# What OpenVINO is given, and what it computes in.
+OPENVINO = {
+    "fp32, OpenVINO": ("fp32", "f32"),
+    "bf16, OpenVINO": ("fp32", "bf16"),
+    "static int8, MinMax, OpenVINO": ("static int8, MinMax", "f32"),
 }
 
 
@@ -105,12 +113,24 @@ def _lone_ms(scorer: Scorer, encodings: Sequence[Encoding]) -> float:
     return float(np.median(times) * 1000)
 
 
-def _measure(package: Package, rows: Rows, reference: Path, form: str) -> Answer:
+def _scorers(package: Package, form: str, openvino: Path | None) -> Iterator[Scorer]:
+    """Yield one for two lanes of a thread each, and one for a lane of two threads."""
+    for lanes, threads in ((2, 1), (1, 2)):
+        scorer = Scorer(package, threads=threads)
+        if openvino and form in OPENVINO:
+            precision = OPENVINO[form][1]
+            session = OpenVinoSession(openvino, package.graph, precision, lanes=lanes, threads=threads)
+            scorer._session = session  # serving knows one engine, and has no place for others
+        scorer.score([scorer.encode("warm")])
+        yield scorer
+
+
+def _measure(package: Package, rows: Rows, reference: Path, form: str, openvino: Path | None) -> Answer:
     before_rss = _rss_mb()
-    one = Scorer(package)
-    one.score([one.encode("warm")])
+    scorers = _scorers(package, form, openvino)
+    one = next(scorers)
     rss = _rss_mb() - before_rss
-    two = Scorer(package, threads=2)
+    two = next(scorers)
     encodings = [one.encode(text) for text in rows.texts[:: max(1, len(rows) // _TIMED)]]
     runs: dict[str, Callable[[], float]] = {
         "one": lambda: _texts_per_second(one, encodings, 1),
@@ -155,6 +175,12 @@ def _main() -> None:
     parser.add_argument("--package", type=Path, required=True, help="a model package in single precision")
     parser.add_argument("--test", type=Path, required=True, help="labelled texts to time and evaluate on")
     parser.add_argument("--calibrate", type=Path, help="texts for static forms, by default those of --test")
+    parser.add_argument(
+        "--openvino",
+        type=Path,
+        metavar="FOLDER",
+        help="also OpenVINO, from here: pip install --no-deps --target FOLDER openvino openvino-telemetry",
+    )
     parser.add_argument("--graph", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--form", help=argparse.SUPPRESS)
     parser.add_argument("--reference", type=Path, help=argparse.SUPPRESS)
@@ -163,7 +189,7 @@ def _main() -> None:
     rows = _read(arguments.test)
     if arguments.form:
         package = replace(package, graph=arguments.graph.read_bytes())
-        print(json.dumps(_measure(package, rows, arguments.reference, arguments.form)))
+        print(json.dumps(_measure(package, rows, arguments.reference, arguments.form, arguments.openvino)))
         return
     scorer = Scorer(package)
     calibration = _read(arguments.calibrate or arguments.test).texts
@@ -172,8 +198,11 @@ def _main() -> None:
     print(_HEAD)
     with tempfile.TemporaryDirectory() as folder:
         ask = partial(_ask, [*sys.argv[1:], "--reference", f"{folder}/reference.npy"], Path(folder))
-        for form, make in FORMS.items():
-            lines.append(_line(form, ask(form, make(package.graph, feeds))))
+        made = {form: make(package.graph, feeds) for form, make in FORMS.items()}
+        if arguments.openvino:
+            made |= {form: made[source] for form, (source, _) in OPENVINO.items()}
+        for form, graph in made.items():
+            lines.append(_line(form, ask(form, graph)))
             print(lines[-1], flush=True)
     _TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana.colours import BAD, GOOD, QUANTILE, STAGE, WARN
 from grafana.frame import Panels, frame
 from grafana.panels import first, lines, number
-from grafana.queries import USERS, Query, mean, of, quantile, rate
+from grafana.queries import DONE, USERS, Query, mean, of, quantile, rate
 from grafana.service import FULL
 from grafana.tables import spread
 
@@ -123,11 +123,13 @@ def _time() -> Panels:
     return [
         lines(
             "Mean time of each stage",
-            "Of a request: tokenise and the whole; of a text: its wait for a lane; of a batch: the model.",
+            "Of a request: tokenise and, where it has a result, the whole; of a text: its wait for a lane; "
+            "of a batch: the model.",
             "s",
             *(Query(mean(histogram), name) for name, histogram in _STAGES.items()),
             Query(
-                f"sum({rate(f'{whole}_sum', USERS)}) / sum({rate(f'{whole}_count', USERS)})", "whole request"
+                f"sum({rate(f'{whole}_sum', USERS, DONE)}) / sum({rate(f'{whole}_count', USERS, DONE)})",
+                "whole request",
             ),
             colours=STAGE,
         ),

@@ -1,4 +1,4 @@
-"""What all dashboards have: variables, rollouts as annotations, links to each other and to the runbooks."""
+"""What all dashboards have: variables, rollouts as annotations, links to each other and to the documents."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,6 @@ from grafana.targets import SOURCE
 
 Panels = Sequence[Builder[dashboard.Panel]]
 TAG = "valence"
-_DOCS = "https://valence.example/docs"  # where your docs/ can be read
 _NEW_FOR = "2m"  # that a version counts as one that has just begun
 
 
@@ -40,7 +39,7 @@ def frame(
     """
     made = build.Dashboard(title).uid(uid).description(description).tags([TAG]).readonly()
     made.time("now-1h", "now").refresh("30s").timezone("browser").tooltip(DashboardCursorSync.CROSSHAIR)
-    made.variables(_variables()).annotations(_rollouts()).links(_links())
+    made.variables(_variables()).annotations(_rollouts()).links([_others()])
     made.with_panel(look_here)
     for heading, panels in sections:
         if heading:
@@ -54,6 +53,15 @@ def frame(
     for number, panel in enumerate(whole.panels or [], start=1):
         panel.id_val = number
     return whole
+
+
+def link_documents(made: dashboard.Dashboard) -> None:
+    """Add links to the documents, by their paths in the repository: of use where these are made addresses."""
+    made.links = [
+        *(made.links or []),
+        _document("Runbooks", "docs/runbooks.md", "What each alert means and what to do"),
+        _document("What is shown", "docs/dashboards.md", "Which question each dashboard answers"),
+    ]
 
 
 class _Rollout(build.AnnotationQuery):
@@ -116,15 +124,11 @@ def _label(name: str, title: str, series: str, label: str | None = None) -> buil
     )
 
 
-def _links() -> list[Builder[dashboard.DashboardLink]]:
-    others = build.DashboardLink("Dashboards").type(DashboardLinkType.DASHBOARDS).tags([TAG])
-    return [
-        others.include_vars(include_vars=True).keep_time(keep_time=True),
-        _document("Runbooks", "runbooks.md", "What each alert means and what to do"),
-        _document("What is shown", "dashboards.md", "Which question each dashboard answers"),
-    ]
+def _others() -> build.DashboardLink:
+    link = build.DashboardLink("Dashboards").type(DashboardLinkType.DASHBOARDS).tags([TAG])
+    return link.include_vars(include_vars=True).keep_time(keep_time=True)
 
 
-def _document(title: str, name: str, tooltip: str) -> build.DashboardLink:
+def _document(title: str, path: str, tooltip: str) -> dashboard.DashboardLink:
     link = build.DashboardLink(title).type(DashboardLinkType.LINK).icon("doc").tooltip(tooltip)
-    return link.url(f"{_DOCS}/{name}").target_blank(target_blank=True)
+    return link.url(path).target_blank(target_blank=True).build()

@@ -1,5 +1,7 @@
 """`python -m grafana.generate`: make the dashboards in grafana/dashboards and in the chart.
 
+The chart's have links to the documents besides: `monitoring.docsUrl` says where these can be read.
+
 Exit codes: 0 they are made, or as they should be; 1 `--check` found one that is not.
 """
 
@@ -12,19 +14,23 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.engine import engine
+from grafana.frame import link_documents
 from grafana.model import model
 from grafana.release import release
 from grafana.service import service
 
 _ROOT = Path(__file__).resolve().parent.parent
 DASHBOARDS = _ROOT / "grafana" / "dashboards"
-FOLDERS = (DASHBOARDS, _ROOT / "helm" / "valence" / "files" / "dashboards")
+# Whether there are links to the documents.
+FOLDERS = {DASHBOARDS: False, _ROOT / "helm" / "valence" / "files" / "dashboards": True}
 
 
-def generate() -> dict[str, str]:
-    """Return the dashboards: name of the file to content."""
+def generate(*, documents: bool = False) -> dict[str, str]:
+    """Return the dashboards, with or without links to the documents: name of the file to content."""
     made = {}
     for dashboard in (service(), engine(), model(), release()):
+        if documents:
+            link_documents(dashboard)
         made[f"{dashboard.uid}.json"] = _json(dashboard)
     return made
 
@@ -35,10 +41,10 @@ def _json(dashboard: Dashboard) -> str:
 
 def stale() -> list[Path]:
     """Return the files that are not what would be made now: changed, missing, or of no dashboard any more."""
-    made = generate()
     return [
         folder / name
-        for folder in FOLDERS
+        for folder, documents in FOLDERS.items()
+        for made in [generate(documents=documents)]
         for name in sorted({*made, *(path.name for path in folder.glob("*.json"))})
         if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != made.get(name)
     ]
@@ -46,8 +52,8 @@ def stale() -> list[Path]:
 
 def write() -> None:
     """Make them."""
-    made = generate()
-    for folder in FOLDERS:
+    for folder, documents in FOLDERS.items():
+        made = generate(documents=documents)
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*.json"):
             if path.name not in made:

@@ -121,7 +121,7 @@ def _drift() -> Panels:
             limits=_DRIFT,
         ),
         _against_training(
-            "Sentiment", "sentiment", "What is said more often than the training texts were labelled?"
+            "Sentiment", "sentiment", "What is said more often than it was of held-out texts in training?"
         ),
         _against_training(
             "Confidence", "confidence", "More bars to the left than in training: it is less sure."
@@ -189,7 +189,8 @@ def _says() -> Panels:
         ),
         lines(
             "Certain, now and in training",
-            "Share of predictions whose confidence is enough to act upon, now and on the training texts.",
+            "Share of predictions whose confidence is enough to act upon, now and on the held-out texts of "
+            "training by which it was decided what is enough.",
             "percentunit",
             Query(_certain_now(), "now"),
             Query(f"max({reference})", "training"),

@@ -38,7 +38,7 @@ from grafana_foundation_sdk.models.text import TextMode
 
 from grafana.colours import PLAIN
 from grafana.queries import Query
-from grafana.targets import SOURCE, over_time
+from grafana.targets import SOURCE, now, over_time
 
 Limits = tuple[tuple[float, str], ...]
 """From which value on, which colour."""
@@ -64,7 +64,10 @@ def number(
     decimals: int | None = None,
     names: bool = False,
 ) -> stat.Panel:
-    """Show the newest value, its colour by the limits, and its course behind it.
+    """Show the value of now, its colour by the limits.
+
+    It has no course behind it: for that Grafana would take the last value of the time that is shown, and show
+    what a service was like before it went away.
 
     Args:
         title: The panel's.
@@ -77,10 +80,10 @@ def number(
         names: Whether to show the series' names instead of their values.
     """
     panel = common_parts(stat.Panel(), title, description, unit, limits=limits, base=base)
-    panel.targets(list(over_time((query,)))).span(4).height(4)
+    panel.targets(list(now(query))).span(4).height(4)
     panel.color_mode(BigValueColorMode.VALUE).reduce_options(_newest())
     panel.text_mode(BigValueTextMode.NAME if names else BigValueTextMode.VALUE)
-    panel.graph_mode(BigValueGraphMode.NONE if names else BigValueGraphMode.AREA)
+    panel.graph_mode(BigValueGraphMode.NONE)
     return panel if decimals is None else panel.decimals(decimals)
 
 
@@ -133,9 +136,9 @@ def lines(
 def bars(
     title: str, description: str, unit: str, query: Query, *, limits: Limits, base: str, width: int = 8
 ) -> bargauge.Panel:
-    """Show the newest value of each series as a bar from 0 to 1, its colour by the limits."""
+    """Show the value that each series has now as a bar from 0 to 1, its colour by the limits."""
     panel = common_parts(bargauge.Panel(), title, description, unit, limits=limits, base=base)
-    panel.targets(list(over_time((query,)))).span(width).height(8).min(0).max(1)
+    panel.targets(list(now(query))).span(width).height(8).min(0).max(1)
     panel.orientation(VizOrientation.HORIZONTAL).display_mode(BarGaugeDisplayMode.BASIC)
     return panel.reduce_options(_newest())
 

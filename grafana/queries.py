@@ -6,6 +6,7 @@ RATE = "[$__rate_interval]"
 _HERE = 'namespace="$namespace",release="$release"'
 CHOSEN = 'model_version=~"$model_version"'
 USERS = 'route=~"/predict.*"'  # what callers ask for, and not probes
+DONE = 'code="200"'  # refusals are quick, and would hide that the others wait
 
 
 class Query(NamedTuple):
@@ -51,8 +52,8 @@ def with_version(expr: str) -> str:
 
 
 def slowest_by_version() -> str:
-    """Estimate what 95 of 100 answers to /predict stay below, for each version."""
-    buckets = with_version(rate("valence_request_duration_seconds_bucket", 'route="/predict"'))
+    """Estimate what 95 of 100 results of /predict stay below, for each version."""
+    buckets = with_version(rate("valence_request_duration_seconds_bucket", 'route="/predict"', DONE))
     return f"histogram_quantile(0.95, sum by (le, version) ({buckets}))"
 
 

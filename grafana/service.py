@@ -6,12 +6,12 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana.colours import BAD, GOOD, QUANTILE, SLO, WARN
 from grafana.frame import Panels, frame
 from grafana.panels import bars, first, lines, number
-from grafana.queries import USERS, Query, of, rate
+from grafana.queries import DONE, USERS, Query, of, rate
 from grafana.tables import spread
 
 _LOOK = """\
-1. **Are users hurt?** An alert that fires has a runbook of its name. A budget that burns at \
-**14.4** is gone in two days, at 1 it lasts its 30.
+1. **Are users hurt?** An alert that fires has a runbook of its name in docs/runbooks.md. A budget \
+that burns at **14.4** is gone in two days, at 1 it lasts its 30.
 2. **By what?** Which codes, which route, everybody or the slowest hundredth. If it began at a \
 dashed line, a rollout did it: *Release* says of which version, and going back comes first.
 3. **Is it full?** From **100%** on more is asked for than the pods can do, and 429 is right: more \
@@ -126,7 +126,7 @@ def _burning(title: str, window: str, asks: str) -> timeseries.Panel:
 
 def _requests() -> Panels:
     failed = "sum by (code) (" + of("valence:requests:rate5m", 'code!~"2..|3.."') + ")"
-    took = rate("valence_request_duration_seconds_bucket", _PREDICT)
+    took = rate("valence_request_duration_seconds_bucket", _PREDICT, DONE)
     return [
         lines(
             "Requests by route",
@@ -145,8 +145,8 @@ def _requests() -> Panels:
         ),
         lines(
             "Time to answer /predict",
-            "Half of the answers, 95 and 99 of 100 are quicker. Promised: 95 of 100 within 100 ms, 99 "
-            "within 300.",
+            "Half of the results, 95 and 99 of 100 are quicker; refusals do not count. Promised: 95 of 100 "
+            "within 100 ms, 99 within 300.",
             "s",
             *(
                 Query(of(f"valence:request_duration_seconds:{quantile}_5m", _PREDICT), quantile)
@@ -157,14 +157,14 @@ def _requests() -> Panels:
         ),
         spread(
             "How long answers to /predict take",
-            "Every answer by its duration; the darker, the more. Two bands: two kinds of texts, or of pods.",
+            "Every result by its duration; the darker, the more. Two bands: two kinds of texts, or of pods.",
             "s",
             Query(f"sum by (le) ({took})", "{{le}}"),
             width=16,
         ),
         lines(
             "p95 by route",
-            "95 of 100 answers are quicker.",
+            "95 of 100 results are quicker; refusals do not count.",
             "s",
             Query(of("valence:request_duration_seconds:p95_5m", USERS), "{{route}}"),
         ),

@@ -22,7 +22,7 @@ def slowest() -> timeseries.Panel:
     """Return how quick each version is for all but the slowest."""
     return lines(
         "p95 of /predict, by version",
-        "95 of 100 answers are quicker.",
+        "95 of 100 results are quicker; refusals do not count.",
         "s",
         Query(slowest_by_version(), "version {{version}}"),
         limits=((0.1, WARN), (0.3, BAD)),

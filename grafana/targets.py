@@ -15,6 +15,11 @@ def over_time(queries: tuple[Query, ...]) -> list[Dataquery]:
     return [_target(name, query).range() for name, query in zip(_NAMES, queries, strict=False)]
 
 
+def now(query: Query) -> list[Dataquery]:
+    """Ask for the values that there are now; of what has ended there is none."""
+    return [_target("A", query).instant()]
+
+
 def latest(queries: tuple[Query, ...]) -> list[Dataquery]:
     """Ask for the newest values, as tables with a column for each label."""
     return [

@@ -1,5 +1,6 @@
 """Alerts: those of the SLOs, by how fast their budgets burn, and the others as the source has them."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from prometheus.source import Burn, Slo, Source
 
 Rule = dict[str, Any]
 
+_RUNBOOKS = "docs/runbooks.md"  # the chart puts `monitoring.docsUrl` in the place of docs
 _HERE = "var-namespace={{ $labels.namespace }}&var-release={{ $labels.release }}"
 
 
@@ -34,19 +36,21 @@ def other_alerts(source: Source) -> Iterator[Rule]:
             "annotations": {
                 "summary": alert.summary,
                 "description": alert.description,
-                **_links(source, alert.alert, alert.dashboard),
+                **_links(alert.alert, alert.dashboard),
             },
         }
 
 
 def _burn(source: Source, slo: Slo, burn: Burn, scale: int) -> Rule:
     of_slo = f'{{slo="{slo.name}"}}'
-    limit = f"{burn.rate:g} * {round(1 - slo.objective, 6):g}"
+    allowed = round(1 - slo.objective, 6)
+    limit = f"{burn.rate:g} * {allowed:g}"
+    requests = max(source.minimum_requests, math.ceil(round(1 / (burn.rate * allowed), 6)))
     long_s = round(seconds(burn.long) / scale)
     expr = (
         f"valence:slo_errors:ratio_rate{burn.long}{of_slo} > {limit}\n"
         f"and valence:slo_errors:ratio_rate{burn.short}{of_slo} > {limit}\n"
-        f"and valence:slo_requests:rate{burn.long}{of_slo} * {long_s} >= {source.minimum_requests}"
+        f"and valence:slo_requests:rate{burn.long}{of_slo} * {long_s} >= {requests}"
     )
     share = "{{ $value | humanizePercentage }}"
     return {
@@ -57,16 +61,16 @@ def _burn(source: Source, slo: Slo, burn: Burn, scale: int) -> Rule:
         "annotations": {
             "summary": f"{{{{ $labels.release }}}}: {slo.what}",
             "description": (
-                f"{share} over {burn.long}, where {100 * (1 - slo.objective):.4g}% is allowed over "
+                f"{share} over {burn.long}, where {100 * allowed:g}% is allowed over "
                 f"{source.budget}: the error budget burns {burn.rate:g} times as fast as it may, or faster."
             ),
-            **_links(source, slo.alert, "valence-service"),
+            **_links(slo.alert, "valence-service"),
         },
     }
 
 
-def _links(source: Source, alert: str, dashboard: str) -> dict[str, str]:
+def _links(alert: str, dashboard: str) -> dict[str, str]:
     return {
-        "runbook_url": f"{source.runbooks}#{alert.lower()}",
+        "runbook_url": f"{_RUNBOOKS}#{alert.lower()}",
         "dashboard": f"/d/{dashboard}?{_HERE}",
     }

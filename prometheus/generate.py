@@ -31,7 +31,10 @@ _SHORTEST_PACE_S = 1
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what has several lines as such."""
+    """Writes what has several lines as such, and what stands twice twice."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - as it is called
+        return True
 
 
 _Dumper.add_representer(
@@ -152,6 +155,8 @@ def main() -> int:
             )
         return 1 if stale else 0
     for folder in _COMMITTED:
+        for path in _stale(folder, files):
+            path.unlink(missing_ok=True)
         _write(folder, files)
     return 0
 

@@ -48,7 +48,6 @@ class Alert(NamedTuple):
 class Source(NamedTuple):
     """The whole file."""
 
-    runbooks: str
     budget: str
     slos: tuple[Slo, ...]
     minimum_requests: int
@@ -61,7 +60,7 @@ class Source(NamedTuple):
         """Read the file.
 
         Raises:
-            TypeError: A key is missing or unknown.
+            KeyError, TypeError: A key is missing or unknown.
         """
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         made = {

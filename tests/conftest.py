@@ -1,6 +1,7 @@
 """For all tests: a skip is a failure where everything should be installed, and one Hypothesis profile."""
 
 import os
+import signal
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -11,6 +12,9 @@ _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
 settings.register_profile("valence", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("valence")
+
+# A shell that runs pytest in the background has it ignore interrupts, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,24 +11,18 @@ from grafana.picture.style import FAINT, INK, number, of_series, of_value
 from grafana.picture.view import Answers, View
 
 
-def stat(box: Box, panel: Mapping[str, Any], answers: Answers, view: View) -> None:
-    """Draw a number and its course, or the names of the series that there are now."""
+def stat(box: Box, panel: Mapping[str, Any], answers: Answers, _view: View) -> None:
+    """Draw a number, or the names of the series that there are."""
     series = [each for _, found in answers for each in found]
     if panel["options"]["textMode"] == "name":
-        now = max(each.times[-1] for each in series)
-        names = ", ".join(each.name for each in series if each.times[-1] == now)
+        names = ", ".join(each.name for each in series)
         box.text(box.width / 2, box.height * 0.55, names, size=15, weight="bold", align="center")
         return
     (line,) = series
     defaults = panel["fieldConfig"]["defaults"]
     ink = of_value(panel, line.values[-1])
-    axes = box.axes(left=0.06, right=0.06, top=box.height * 0.68, bottom=0.06)
-    axes.fill_between(line.times, line.values, min(0, *line.values), color=ink, alpha=0.15, linewidth=0)
-    axes.plot(line.times, line.values, color=ink, linewidth=1)
-    axes.set_axis_off()
-    axes.set_xlim(view.start, view.end)
     says = number(line.values[-1], defaults["unit"], defaults.get("decimals"))
-    box.text(box.width / 2, box.height * 0.47, says, size=19, weight="bold", ink=ink, align="center")
+    box.text(box.width / 2, box.height * 0.55, says, size=19, weight="bold", ink=ink, align="center")
 
 
 def bargauge(box: Box, panel: Mapping[str, Any], answers: Answers, _view: View) -> None:

@@ -23,7 +23,7 @@ def test_the_command_agrees() -> None:
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the dashboards lie for this test."""
-    monkeypatch.setattr(generate, "FOLDERS", (tmp_path,))
+    monkeypatch.setattr(generate, "FOLDERS", {tmp_path: False})
     generate.write()
     return tmp_path
 

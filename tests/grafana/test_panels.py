@@ -2,12 +2,14 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from grafana.generate import generate
 
+ROOT = Path(__file__).resolve().parents[2]
 DASHBOARDS: dict[str, dict[str, Any]] = {name: json.loads(text) for name, text in generate().items()}
 PANELS = [
     pytest.param(panel, id=f"{dashboard['uid']}: {panel['title']}")
@@ -76,13 +78,22 @@ def test_it_can_be_turned_to_a_release_and_a_version(dashboard: dict[str, Any]) 
 
 
 @every_dashboard
-def test_it_leads_to_the_others_and_to_the_documents(dashboard: dict[str, Any]) -> None:
-    others, *documents = dashboard["links"]
+def test_it_leads_to_the_others_and_to_nothing_that_may_not_be_there(dashboard: dict[str, Any]) -> None:
+    """Where the documents can be read is known in the chart alone; `tests/helm` holds what it makes of it."""
+    (others,) = dashboard["links"]
     assert others["type"] == "dashboards"
     assert others["includeVars"]
     assert others["keepTime"]
     assert set(others["tags"]) <= set(dashboard["tags"])
-    assert [link["url"].rpartition("/docs/")[2] for link in documents] == ["runbooks.md", "dashboards.md"]
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_in_the_chart_it_leads_to_the_documents_besides(name: str) -> None:
+    whole = json.loads(generate(documents=True)[name])
+    *others, runbooks, dashboards = whole["links"]
+    assert whole | {"links": others} == DASHBOARDS[name]
+    assert [link["url"] for link in (runbooks, dashboards)] == ["docs/runbooks.md", "docs/dashboards.md"]
+    assert all((ROOT / link["url"]).exists() for link in (runbooks, dashboards))
 
 
 @every_dashboard
@@ -99,6 +110,13 @@ def test_a_panel_says_what_it_shows_in_which_unit(panel: dict[str, Any]) -> None
     assert panel["description"].endswith(".")
     assert panel["fieldConfig"]["defaults"]["unit"]
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+
+
+@pytest.mark.parametrize("panel", [each for each in SHOWN if each.values[0]["type"] in ("stat", "bargauge")])  # type: ignore[index]
+def test_a_number_is_of_now(panel: dict[str, Any]) -> None:
+    """And not the last that there was in the time that is shown."""
+    assert [target["instant"] for target in panel["targets"]] == [True]
+    assert not any(target.get("range") for target in panel["targets"])
 
 
 @every_shown_panel

@@ -57,7 +57,7 @@ def spoil(dashboard: dict[str, Any], mistake: Mistake) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def complaints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """What the compiler says of each dashboard and of each mistake, taken literally."""
-    made = generate()
+    made = generate(documents=True)
     checked = {name: json.loads(content) for name, content in made.items()}
     for name, mistake in MISTAKES.items():
         checked[name] = spoil(json.loads(made["valence-model.json"]), mistake)

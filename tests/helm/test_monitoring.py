@@ -2,15 +2,18 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
 from bento.metrics import METRICS
-from tests.helm.chart import CHART, find, kinds, render
+from grafana.generate import generate
+from tests.helm.chart import CHART, Object, find, kinds, render
 from tests.helm.schemas import check
 
+DOCS = "https://git.example.org/valence/blob/main/docs"
 RULES = """\
 groups:
   - name: sample
@@ -53,8 +56,38 @@ def test_the_rules_of_the_source_are_in_the_chart(major: str) -> None:
     assert {each["metadata"]["name"] for each in rules} == {"valence-alerts", "valence-recording"}
     for rule in rules:
         check(rule, "1.35")
-        source = yaml.safe_load((CHART / f"files/rules/{rule['metadata']['name'][8:]}.yaml").read_text())
-        assert rule["spec"] == source
+        source = (CHART / f"files/rules/{rule['metadata']['name'][8:]}.yaml").read_text()
+        assert rule["spec"] == yaml.safe_load(source.replace("docs/runbooks.md#", f"{DOCS}/runbooks.md#"))
+
+
+def test_alerts_name_the_runbook_where_nobody_said_where_it_can_be_read() -> None:
+    objects = render("monitored", {"monitoring.docsUrl": ""})
+    specs = {each["metadata"]["name"]: each["spec"] for each in objects if each["kind"] == "PrometheusRule"}
+    assert specs["valence-alerts"] == yaml.safe_load((CHART / "files/rules/alerts.yaml").read_text())
+
+
+def dashboards(values: Mapping[str, object]) -> dict[str, Object]:
+    maps = [each for each in render("monitored", values) if each["kind"] == "ConfigMap"]
+    return {name: json.loads(text) for each in maps for name, text in each["data"].items()}
+
+
+def test_dashboards_lead_to_the_documents() -> None:
+    """`tests/grafana` holds that the files are fresh."""
+    found = dashboards({})
+    assert found
+    for name, dashboard in found.items():
+        text = (CHART / "files" / "dashboards" / name).read_text()
+        assert dashboard == json.loads(text.replace('"docs/', f'"{DOCS}/'))
+        assert {link["url"] for link in dashboard["links"] if "url" in link} == {
+            f"{DOCS}/runbooks.md",
+            f"{DOCS}/dashboards.md",
+        }
+
+
+def test_dashboards_lead_nowhere_where_nobody_said_where_the_documents_can_be_read() -> None:
+    """So they are those of a machine on which Grafana is started by hand."""
+    made = {name: json.loads(text) for name, text in generate().items()}
+    assert dashboards({"monitoring.docsUrl": ""}) == made
 
 
 def test_rules_arrive_unchanged(filled: Path, major: str) -> None:

@@ -107,6 +107,8 @@ def test_a_misspelt_key_is_refused_inside_a_network_policys_peer(major: str) -> 
         ("autoscaling.targetCapacityRatio", 2),
         ("serviceAccount.roleArn", "valence"),
         ("monitoring.labels", {"release": 1}),
+        ("monitoring.docsUrl", "git.example.org/docs"),
+        ("monitoring.docsUrl", 'https://git.example.org/"docs'),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(path: str, value: object, major: str) -> None:

@@ -5,7 +5,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,6 +32,7 @@ _DRIFTED = ("fantastic " * 12,)
 _LONG = tuple(random.Random(0).choices([" ".join((text.split() * LONG)[:LONG]) for text in USUAL], k=1000))
 _OVERLOAD = 4  # times what can be answered
 _BURNS = ("14.4", "6", "3", "1")
+_TOLD_WITHIN_S = 120
 
 
 class Alert(NamedTuple):
@@ -39,6 +40,13 @@ class Alert(NamedTuple):
 
     name: str
     which: str = ""
+
+    @classmethod
+    def of(cls, labels: Mapping[str, str]) -> "Alert":
+        """Name an alert by its labels."""
+        parts = [labels[name] for name in ("slo", "feature", "reason") if name in labels]
+        parts += [f"{labels['burn_rate']}x"] if "burn_rate" in labels else []
+        return cls(labels["alertname"], " ".join(parts))
 
 
 @dataclass
@@ -65,6 +73,17 @@ class Subject:
     @property
     def traffic(self) -> Traffic:
         return self.callers[0]
+
+    def wait_until_told(self, alerts: Iterable[Alert]) -> None:
+        """Wait until the webhook has heard of all of them, or should have: what is missing, tests say."""
+        awaited = set(alerts)
+        deadline = time.monotonic() + _TOLD_WITHIN_S
+        while awaited - self._told() and time.monotonic() < deadline:
+            _wait(0.2)
+
+    def _told(self) -> set[Alert]:
+        heard = [*self.stack.notifications]
+        return {Alert.of(each.labels) for each in heard if each.labels["release"] == self.release}
 
     @contextmanager
     def fault(self) -> Iterator[None]:
@@ -94,8 +113,27 @@ def address(server: "LiveServer") -> str:
     return server.url.removeprefix("http://")
 
 
-def burns(alert: str, *slos: str) -> frozenset[Alert]:
-    return frozenset(Alert(alert, f"{slo} {rate}x") for slo in slos for rate in _BURNS)
+def burns(alert: str, *slos: str, rates: Sequence[str] = _BURNS) -> frozenset[Alert]:
+    return frozenset(Alert(alert, f"{slo} {rate}x") for slo in slos for rate in rates)
+
+
+# What has to fire. Where a budget burns, the first page ends the fault: longer windows tell of it afterwards.
+_FAILED_NOW = burns("ValenceAvailabilityBurn", "availability", rates=["14.4"])
+_FAILED = burns("ValenceAvailabilityBurn", "availability")
+_SLOW_NOW = burns("ValenceLatencyBurn", "latency-100ms", "latency-300ms", rates=["14.4"])
+_SLOW = burns("ValenceLatencyBurn", "latency-100ms", "latency-300ms")
+_REFUSED = {Alert("ValenceSaturated"), Alert("ValenceRejections", "queue_full")}
+_FULL_NOW, _FULL = _FAILED_NOW | _REFUSED, _FAILED | _REFUSED
+_DRIFT = frozenset(Alert("ValenceDrift", feature) for feature in ("sentiment", "confidence", "input_tokens"))
+_DOUBT = frozenset({Alert("ValenceFewCertain", "certain")}) | {
+    Alert("ValenceDrift", feature) for feature in ("sentiment", "confidence")
+}
+_RESTARTS = frozenset({Alert("ValenceRestarts")})
+_MIXED = frozenset({Alert("ValenceMixedModels")})
+_SILENCE = frozenset({Alert("ValenceNoTraffic")})
+_ABSENCE = frozenset({Alert("ValenceTargetDown")}) | {
+    Alert("ValenceMetricsAbsent", slo) for slo in ("availability", "latency-100ms", "latency-300ms")
+}
 
 
 def _nothing(subject: Subject) -> None:
@@ -108,7 +146,7 @@ def _errors(subject: Subject) -> None:
     _wait(10)
     with subject.fault():
         subject.traffic.texts = _POISONED
-        _wait(25)
+        subject.wait_until_told(_FAILED_NOW)
         subject.traffic.texts = USUAL
 
 
@@ -119,7 +157,7 @@ def _slow(subject: Subject) -> None:
     with subject.fault():
         _roll(subject, usual, slow)
         subject.callers[0].rate, subject.callers[1].rate = 0, RATE
-        _wait(38)
+        subject.wait_until_told(_SLOW_NOW)
         subject.callers[0].rate, subject.callers[1].rate = RATE, 0
         _roll(subject, slow, usual)
 
@@ -140,7 +178,7 @@ def _overload(subject: Subject) -> None:
     with subject.fault():
         subject.traffic.texts = _LONG
         subject.traffic.rate = max(RATE, _OVERLOAD / answer_s)
-        _wait(25)
+        subject.wait_until_told(_FULL_NOW)
         subject.traffic.rate, subject.traffic.texts = RATE, USUAL
 
 
@@ -149,7 +187,7 @@ def _drift(subject: Subject) -> None:
     _wait(30)
     with subject.fault():
         subject.traffic.texts = _DRIFTED
-        _wait(60)
+        subject.wait_until_told(_DRIFT)
         subject.traffic.texts = USUAL
 
 
@@ -158,7 +196,7 @@ def _unsure(subject: Subject) -> None:
     _wait(30)
     with subject.fault():
         subject.traffic.texts = _UNSURE
-        _wait(60)
+        subject.wait_until_told(_DOUBT)
         subject.traffic.texts = USUAL
 
 
@@ -179,7 +217,7 @@ def _mixed(subject: Subject) -> None:
     _wait(10)
     with subject.fault():
         subject.stack.scrape(newer, subject.release)
-        _wait(50)
+        subject.wait_until_told(_MIXED)
         subject.stack.forget(newer)
 
 
@@ -188,7 +226,7 @@ def _silent(subject: Subject) -> None:
     _wait(60)
     with subject.fault():
         subject.traffic.rate = 0
-        _wait(25)
+        subject.wait_until_told(_SILENCE)
         subject.traffic.rate = RATE
 
 
@@ -198,40 +236,21 @@ def _hung(subject: Subject) -> None:
     subject.traffic.rate = 0  # else those who ask while it hangs make it slow afterwards
     _wait(1)
     with subject.fault(), _stopped(subject.server.process.pid):
-        _wait(25)
+        subject.wait_until_told(_ABSENCE)
     subject.traffic.rate = RATE
 
 
-_SLOW = burns("ValenceLatencyBurn", "latency-100ms", "latency-300ms")
-_FULL = burns("ValenceAvailabilityBurn", "availability") | {
-    Alert("ValenceSaturated"),
-    Alert("ValenceRejections", "queue_full"),
-}
 FAULTS = (
     Fault("nothing", _nothing, frozenset()),
-    Fault("errors", _errors, burns("ValenceAvailabilityBurn", "availability")),
+    Fault("errors", _errors, _FAILED),
     Fault("slow-model", _slow, _SLOW, possible=_FULL),  # on a busy machine it is too slow for all who ask
     Fault("overload", _overload, _FULL, possible=_SLOW),  # those that are let in may have to wait
-    Fault(
-        "drifted-texts",
-        _drift,
-        frozenset(Alert("ValenceDrift", feature) for feature in ("sentiment", "confidence", "input_tokens")),
-    ),
-    Fault(
-        "unsure",
-        _unsure,
-        frozenset({Alert("ValenceFewCertain", "certain"), Alert("ValenceDrift", "sentiment")})
-        | {Alert("ValenceDrift", "confidence")},
-    ),
-    Fault("killed-worker", _killed, frozenset({Alert("ValenceRestarts")})),
-    Fault("stuck-rollout", _mixed, frozenset({Alert("ValenceMixedModels")})),
-    Fault("no-traffic", _silent, frozenset({Alert("ValenceNoTraffic")})),
-    Fault(
-        "hung",
-        _hung,
-        frozenset({Alert("ValenceTargetDown")})
-        | {Alert("ValenceMetricsAbsent", slo) for slo in ("availability", "latency-100ms", "latency-300ms")},
-    ),
+    Fault("drifted-texts", _drift, _DRIFT),
+    Fault("unsure", _unsure, _DOUBT),
+    Fault("killed-worker", _killed, _RESTARTS),
+    Fault("stuck-rollout", _mixed, _MIXED),
+    Fault("no-traffic", _silent, _SILENCE),
+    Fault("hung", _hung, _ABSENCE),
 )
 
 

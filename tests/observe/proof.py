@@ -50,7 +50,7 @@ class Proof:
         found: dict[Alert, list[Notification]] = defaultdict(list)
         for each in self.stack.notifications:
             if each.labels["release"] == release:
-                found[which(each.labels)].append(each)
+                found[Alert.of(each.labels)].append(each)
         return found
 
     def table(self) -> str:
@@ -114,13 +114,6 @@ def prove(folder: Path, make_package: "MakePackage", serve: "Serve", serve_alone
         yield Proof(stack, subjects, started, time.time(), _times(stack, started), unresolved)
 
 
-def which(labels: dict[str, str]) -> Alert:
-    """Name an alert by its labels."""
-    parts = [labels[name] for name in ("slo", "feature", "reason") if name in labels]
-    parts += [f"{labels['burn_rate']}x"] if "burn_rate" in labels else []
-    return Alert(labels["alertname"], " ".join(parts))
-
-
 def _wait_until_resolved(stack: Stack) -> dict[str, set[Alert]]:
     """Wait until nothing fires, and nothing will."""
     deadline = time.monotonic() + _RESOLVED_WITHIN_S
@@ -128,7 +121,7 @@ def _wait_until_resolved(stack: Stack) -> dict[str, set[Alert]]:
         threading.Event().wait(1)
     found: dict[str, set[Alert]] = defaultdict(set)
     for series in alerts:
-        found[series["metric"]["release"]].add(which(series["metric"]))
+        found[series["metric"]["release"]].add(Alert.of(series["metric"]))
     return found
 
 
@@ -145,7 +138,7 @@ def _wait_until_told(stack: Stack) -> None:
 def _times(stack: Stack, started: float) -> dict[str, dict[Alert, tuple[float, float]]]:
     found: dict[str, dict[Alert, tuple[float, float]]] = defaultdict(dict)
     for series in stack.query_range('ALERTS{alertstate="firing"}', started, time.time(), 1):
-        alert = which(series["metric"])
+        alert = Alert.of(series["metric"])
         first, last = (float(series["values"][place][0]) for place in (0, -1))
         known = found[series["metric"]["release"]]
         begun, ended = known.get(alert, (first, last))
