@@ -27,7 +27,7 @@ ASKED = [*(text for text in TEXTS if normalise(text)), *small_parts()["test"].te
 
 @pytest.fixture(scope="module")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> Packaged:
-    return make_packaged(tmp_path_factory.mktemp("tfidf"), small_parts(), run_id="0" * 32)
+    return make_packaged(tmp_path_factory.mktemp("tfidf_logreg"), small_parts(), run_id="0" * 32)
 
 
 @pytest.fixture(scope="module")

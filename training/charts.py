@@ -110,7 +110,7 @@ def confusion_chart(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> s
 
 
 def curve_chart(points: Sequence[tuple[float, float]]) -> str:
-    """Draw macro-F1 on validation against how much was learnt from."""
+    """Draw macro-F1 on validation against how much was learnt from, in rows or in epochs."""
     width, height, margin = 300, 180, 44
     steps, values = [step for step, _ in points], [value for _, value in points]
     low, high = min(values) - 0.02, max(values) + 0.02
@@ -124,7 +124,7 @@ def curve_chart(points: Sequence[tuple[float, float]]) -> str:
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     dots = "".join(
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" class="dot best"/>'
-        f'<text x="{x:.1f}" y="{height + 28}" class="middle small">{step:,.0f}</text>'
+        f'<text x="{x:.1f}" y="{height + 28}" class="middle small">{_short(step)}</text>'
         for (x, y), step in zip(places, steps, strict=True)
     )
     ticks = "".join(
@@ -136,8 +136,12 @@ def curve_chart(points: Sequence[tuple[float, float]]) -> str:
         margin + width + 20,
         height + 36,
         f'{frame}{ticks}<polyline points="{line}" class="curve"/>{dots}',
-        "macro-F1 by rows learnt from",
+        "macro-F1 on validation",
     )
+
+
+def _short(step: float) -> str:
+    return f"{step:,.0f}" if step == int(step) else f"{step:.1f}"
 
 
 def _svg(width: float, height: float, content: str, title: str) -> str:

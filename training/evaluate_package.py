@@ -12,7 +12,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from bento.package import Package, read_package
 from bento.scorer import Scorer
-from training import families, tracking
+from training import families, kept_runs, tracking
 from training.bootstrap import estimates, share
 from training.errors import run
 from training.evaluate import evaluate
@@ -131,9 +131,10 @@ def _evaluate(name: str) -> Assessment:
     predictions.write(folder / PREDICTIONS)
     write_csv(folder / RELIABILITY, ("confidence", "right", "rows"), _reliability(found.calibration))
     found.write(folder / ASSESSMENT)
+    client, run_id = kept_runs.find(found.run_id)
     tracking.log_evaluation(
-        tracking.open_client(),
-        found.run_id,
+        client,
+        run_id,
         _metrics(found),
         [folder / PREDICTIONS, folder / ASSESSMENT],
         LOGGED,

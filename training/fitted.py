@@ -1,14 +1,16 @@
 """What the stage `train` leaves: the trained model as a graph, and how it was come by."""
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from bento.package import GRAPH, TOKENIZER
 from training.families import Fitted, Graph
 from training.records import Record
 from training.stages.folders import new_folder
+from training.whole import new_file
 
 FITTED = Path("fitted")
 LEARNING = Path("learning.csv")
@@ -17,9 +19,10 @@ _RECORD = "training.json"
 
 
 class Training(Record):
-    """How a model was trained."""
+    """How a model was trained; `params` is its family's section of `params.yaml`."""
 
     family: str
+    params: dict[str, JsonValue]
     max_tokens: int
     chosen: dict[str, float]
     train_rows: int
@@ -51,12 +54,7 @@ def load(folder: Path) -> tuple[Graph, Training]:
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Write a table so that the file holds all of it or the former content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with new_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

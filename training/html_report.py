@@ -1,6 +1,5 @@
 """`report.html`: one page, with nothing to fetch, for whoever decides what goes into production."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -12,6 +11,7 @@ from training.evaluate_behaviour import pass_rates
 from training.evaluate_package import Assessment, Interval
 from training.predictions import Predictions
 from training.records import Result
+from training.whole import new_file
 
 _SURE_AND_WRONG = 12  # examples
 
@@ -34,13 +34,8 @@ def write_report(path: Path, compared: Sequence[Compared], changes: Mapping[str,
         compared: The families, best first.
         changes: Of each in macro-F1 against the best.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write("\n".join(_page(compared, changes)) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    with new_file(path) as part:
+        part.write_text("\n".join(_page(compared, changes)) + "\n", encoding="utf-8")
 
 
 def _page(compared: Sequence[Compared], changes: Mapping[str, Interval]) -> Iterator[str]:
@@ -153,7 +148,7 @@ def _family(one: Compared) -> Iterator[str]:
     yield "<div><h3>Whether its confidence is honest</h3>"
     yield reliability_chart(bins, found.certain.threshold) + "</div>"
     if len(one.learning) > 1:
-        yield "<div><h3>Whether more texts would help</h3>" + curve_chart(one.learning) + "</div>"
+        yield "<div><h3>Macro-F1 on validation as it learnt</h3>" + curve_chart(one.learning) + "</div>"
     yield "</div>"
     heads = ["label", "precision", "recall", "F1", "texts"]
     yield _grid(

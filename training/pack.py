@@ -4,9 +4,9 @@ import argparse
 from typing import cast
 
 from bento.package import GRAPH, TOKENIZER, Label
-from training import families, tracking
+from training import families, kept_runs, tracking
+from training.confusion_picture import draw_confusion
 from training.errors import run
-from training.evaluate import draw_confusion
 from training.export import export
 from training.fitted import load
 from training.params import Packaging, read_params, section
@@ -21,17 +21,15 @@ def pack(name: str) -> Result:
 
     Raises:
         InputError: Its parameters cannot be used.
-        TrainingError: It was not trained yet, or MLflow does not answer.
+        TrainingError: It was not trained yet.
         PackageError: What was trained does not fulfil the contract.
     """
-    all_params = read_params()
-    packaging = section(all_params, "package", Packaging)
-    params = section(all_params, f"train.{name}", families.load(name).Params)
+    packaging = section(read_params(), "package", Packaging)
     report = DataReport.load(REPORT)
     parts = {part: Rows.read(DATA / f"{part}.parquet") for part in NAMES}
     folder = ARTIFACTS / name
     graph, training = load(folder)
-    client = tracking.open_client()
+    client = kept_runs.open_client()
     with tracking.new_run(client, name, report.data.name) as run_id:
         package, evaluations = export(
             folder / "package",
@@ -58,7 +56,7 @@ def pack(name: str) -> Result:
             package_bytes=sum((package.path / file).stat().st_size for file in (TOKENIZER, GRAPH)),
             evaluations=evaluations,
         )
-        logged = params.model_dump() | {f"package_{name}": value for name, value in packaging}
+        logged = training.params | {f"package_{name}": value for name, value in packaging}
         tracking.log_result(client, result, logged, package.path, picture)
     result.write(folder / "result.json")
     return result

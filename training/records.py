@@ -1,6 +1,5 @@
 """What the stages tell each other and their reader: JSON files with a checked shape."""
 
-import os
 from pathlib import Path
 from typing import Self
 
@@ -8,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bento.package import MODEL_NAME as MODEL_NAME
 from training.errors import TrainingError
+from training.whole import new_file
 
 ARTIFACTS = Path("artifacts")
 
@@ -19,13 +19,8 @@ class Record(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write the record so that the file holds all of it or the former content."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        with part.open("w", encoding="utf-8") as file:
-            file.write(self.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        with new_file(path) as part:
+            part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> Self:

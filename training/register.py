@@ -4,8 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from training import registry, tracking
-from training.errors import run
+from training import families, kept_runs, registry, tracking
+from training.errors import TrainingError, run
 from training.params import PARAMS, read_params
 from training.records import ARTIFACTS, Registration, Result
 
@@ -18,7 +18,9 @@ _MAX_TAG = 4000  # characters that every registry takes
 
 def results(directory: Path = Path()) -> list[Result]:
     """Return the result of every family trained there, best first; of equals the smaller package."""
-    found = [Result.load(path) for path in sorted((directory / ARTIFACTS).glob("*/result.json"))]
+    # By name, as a family that is no more may have left its folder.
+    paths = [directory / ARTIFACTS / name / "result.json" for name in sorted(families.FAMILIES)]
+    found = [Result.load(path) for path in paths if path.exists()]
     return sorted(
         found, key=lambda result: (-result.evaluations["validation"].macro_f1, result.package_bytes)
     )
@@ -39,8 +41,14 @@ def _files() -> list[Path]:
 
 
 def _main() -> None:
+    found = results()
+    if not found:
+        raise TrainingError("nothing is trained here yet; run `dvc repro`")
     client = tracking.open_client()
-    best = results()[0]
+    kept_runs.log_all(client)
+    best = found[0]
+    _, run_id = kept_runs.find(best.run_id)
+    best = best.model_copy(update={"run_id": run_id})
     registration: Registration = registry.register(client, best, _lineage(best.family))
     tracking.log_evaluation(client, best.run_id, {}, _files(), "comparison")
     registration.write(REGISTRATION)

@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,26 +37,36 @@ def tracking_uri() -> str:
     return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).resolve()}" if uri.startswith(_SQLITE) else uri
 
 
+def is_local(uri: str) -> bool:
+    """Say whether this is a database on this machine, rather than a server."""
+    return uri.startswith(_SQLITE)
+
+
 def open_client() -> "MlflowClient":
     """Open MLflow at `tracking_uri`; a local database is made when it is not there.
 
     Raises:
         TrainingError: It does not answer.
     """
+    return open_at(tracking_uri())
+
+
+def open_at(uri: str) -> "MlflowClient":
+    """Open MLflow there; see `open_client`."""
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    uri = tracking_uri()
-    if uri.startswith(_SQLITE):
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it says is raised as well
+    if is_local(uri):
         Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-    client = MlflowClient(tracking_uri=uri)
     try:
+        client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
-    except MlflowException as error:
-        shown = re.sub(r"//[^/@]*@", "//", uri)  # without a password
+    except (MlflowException, SQLAlchemyError) as error:
         raise TrainingError(
-            f"MLflow does not answer at {shown}. Start it, or correct or unset MLFLOW_TRACKING_URI"
+            f"MLflow does not answer at {_shown(uri)}. Start it, or correct or unset MLFLOW_TRACKING_URI"
         ) from error
     return client
 
@@ -67,17 +77,29 @@ def new_run(client: "MlflowClient", family: str, data: str) -> Iterator[str]:
 
     Yields:
         The run's id.
+
+    Raises:
+        TrainingError: MLflow does not take it.
     """
-    run = client.create_run(
-        _experiment(client), run_name=f"{family}-{data}", tags={"family": family, "data": data}
-    )
-    run_id: str = run.info.run_id
+    from mlflow.exceptions import MlflowException
+
     try:
-        yield run_id
-    except BaseException:
-        client.set_terminated(run_id, "FAILED")
-        raise
-    client.set_terminated(run_id, "FINISHED")
+        run = client.create_run(
+            _experiment(client), run_name=f"{family}-{data}", tags={"family": family, "data": data}
+        )
+        run_id: str = run.info.run_id
+        try:
+            yield run_id
+        except BaseException:
+            with suppress(MlflowException):  # what went wrong first is told
+                client.set_terminated(run_id, "FAILED")
+            raise
+        client.set_terminated(run_id, "FINISHED")
+    except MlflowException as error:
+        raise TrainingError(
+            f"MLflow at {_shown(client.tracking_uri)} does not take the run: {error.message}. See whether it "
+            "runs and its disk is full, then run the same command again"
+        ) from error
 
 
 def log_result(
@@ -148,15 +170,17 @@ def log_evaluation(
         ) from error
 
 
+def _shown(uri: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", uri)  # without a password
+
+
 def _experiment(client: "MlflowClient") -> str:
     found = client.get_experiment_by_name(MODEL_NAME)
     if found is not None:
         return str(found.experiment_id)
-    uri = tracking_uri()
+    uri = client.tracking_uri
     # Beside the database rather than in whatever directory this happens to run; a server knows its own place.
     location = (
-        (Path(uri.removeprefix(_SQLITE)).resolve().parent / "mlartifacts").as_uri()
-        if uri.startswith(_SQLITE)
-        else None
+        (Path(uri.removeprefix(_SQLITE)).resolve().parent / "mlartifacts").as_uri() if is_local(uri) else None
     )
     return str(client.create_experiment(MODEL_NAME, artifact_location=location))

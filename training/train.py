@@ -1,8 +1,11 @@
 """The stage `train`: `python -m training.train FAMILY` trains one family; `training.pack` comes next."""
 
 import argparse
+import shutil
 import time
+from pathlib import Path
 
+from bento.text import row_key
 from training import families
 from training.errors import run
 from training.fitted import Training, save
@@ -11,6 +14,9 @@ from training.prepare import DATA, REPORT
 from training.project import git_commit
 from training.records import ARTIFACTS, DataReport
 from training.rows import Rows
+from training.splitting import NAMES
+
+_UNFINISHED = Path("unfinished")
 
 
 def train(name: str) -> Training:
@@ -23,12 +29,15 @@ def train(name: str) -> Training:
     family = families.load(name)
     params = section(read_params(), f"train.{name}", family.Params)
     labels = DataReport.load(REPORT).labels
-    rows, validation = (Rows.read(DATA / f"{part}.parquet") for part in ("train", "validation"))
+    rows, validation, test = (Rows.read(DATA / f"{part}.parquet") for part in NAMES)
+    unfinished = ARTIFACTS / name / _UNFINISHED
+    held_out = frozenset(map(row_key, [*validation.texts, *test.texts]))
     commit = git_commit()
     start = time.perf_counter()
-    fitted = family.fit(rows, validation, labels, params)
+    fitted = family.fit(rows, validation, labels, params, families.Beside(unfinished, held_out))
     training = Training(
         family=name,
+        params=params.model_dump(mode="json"),
         max_tokens=fitted.max_tokens,
         chosen=fitted.chosen,
         train_rows=len(rows),
@@ -36,6 +45,7 @@ def train(name: str) -> Training:
         git_commit=commit,
     )
     save(ARTIFACTS / name, fitted, training)
+    shutil.rmtree(unfinished, ignore_errors=True)
     return training
 
 

@@ -18,7 +18,7 @@ from training.errors import TrainingError
 from training.formats import ENDINGS
 from training.params import PARAMS, Columns, Data, read_params
 from training.project import PROJECT
-from training.storage import absolute, data_name, files_at, open_file
+from training.storage import absolute, data_name, files_at, is_remote, open_file
 from training.tracking import tracking_uri
 
 _NO_GIT = "[core]\n    no_scm = true\n"
@@ -41,6 +41,13 @@ def make_workspace(data: Data) -> Path:
         "test": absolute(data.test) if data.test else None,
         "columns": data.columns.model_dump(),
     }
+    recipe = params["train"]["transformer"]
+    recipe["pretrain"] = [
+        location if is_remote(location) else str((PROJECT / location).resolve())
+        for location in recipe["pretrain"]
+    ]
+    if (PROJECT / recipe["base"]).is_dir():
+        recipe["base"] = str((PROJECT / recipe["base"]).resolve())
     # Letters that mean something to YAML templates or shells stay out of the name.
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", data_name(data.path))[:40].strip("-") or "data"
     directory = PROJECT / ".valence" / "datasets" / f"{name}-{_hash(data)[:12]}"

@@ -11,7 +11,7 @@ from benchmarks import corpus
 from benchmarks.contenders import CONTENDERS, OURS, Pair
 from bento.package import LABELS
 from training.export import export
-from training.families import tfidf
+from training.families import tfidf_logreg
 from training.rows import Rows
 
 
@@ -24,12 +24,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
             if rows.labels.count(row["label"]) < 30:
                 rows.texts.append(row["text"])
                 rows.labels.append(row["label"])
-    params = tfidf.Params(C=[1.0], min_df=1, class_weight=None, max_tokens=64)
+    params = tfidf_logreg.Params(C=[1.0], min_df=1, class_weight=None, max_tokens=64)
     folder = tmp_path_factory.mktemp("pair")
     export(
         folder / "package",
-        tfidf.fit(rows, rows, LABELS, params),
-        family="tfidf",
+        tfidf_logreg.fit(rows, rows, LABELS, params),
+        family="tfidf_logreg",
         labels=LABELS,
         parts=dict.fromkeys(("train", "validation", "test"), rows),
         run_id="test",

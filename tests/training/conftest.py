@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from tests.training.packaged import Packaged, make_packaged, small_parts
-from training import families
+from training import families, tracking
 from training.families import Fitted
 from training.params import read_params, section
 from training.rows import Rows
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = ("negative", "neutral", "positive")
-OTHER_PARAMS = {
-    "transformer": {"epochs": 4, "learning_rate": 3e-4, "batch_size": 16}
-}  # as there are so few rows
+OTHER_PARAMS: dict[str, dict[str, object]] = {  # as there are so few rows
+    "transformer": {"max_steps": 60, "max_epochs": 4, "learning_rate": 3e-4, "batch_size": 16}
+}
 
 
 @pytest.fixture(scope="session")
@@ -42,4 +42,12 @@ def fitted(family: str, parts: dict[str, Rows]) -> Fitted:
 @pytest.fixture(scope="session")
 def packaged(parts: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory) -> Packaged:
     """A small package with what was measured on it."""
-    return make_packaged(tmp_path_factory.mktemp("tfidf"), parts, run_id="0" * 32)
+    return make_packaged(tmp_path_factory.mktemp("tfidf_logreg"), parts, run_id="0" * 32)
+
+
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database in which nothing is: a copy takes a moment, making one takes seconds."""
+    path = tmp_path_factory.mktemp("registry") / "mlflow.db"
+    tracking.open_at(f"sqlite:///{path}")
+    return path

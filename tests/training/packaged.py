@@ -8,7 +8,7 @@ from bento.package import LABELS, Package
 from bento.scorer import Scorer
 from training.evaluate_package import ASSESSMENT, PREDICTIONS, Assessment, assess
 from training.export import export
-from training.families import Fitted, tfidf
+from training.families import Fitted, tfidf_logreg
 from training.fitted import Training, load, save
 from training.params import read_params, section
 from training.predictions import Predictions, predict
@@ -52,11 +52,12 @@ def small_parts() -> dict[str, Rows]:
 
 def make_packaged(folder: Path, parts: dict[str, Rows], *, run_id: str) -> Packaged:
     """Do what the stages `train`, `package` and `evaluate` do, without MLflow."""
-    params = section(read_params(ROOT / "params.yaml"), "train.tfidf", tfidf.Params)
-    fitted = tfidf.fit(parts["train"], parts["validation"], LABELS, params)
+    params = section(read_params(ROOT / "params.yaml"), "train.tfidf_logreg", tfidf_logreg.Params)
+    fitted = tfidf_logreg.fit(parts["train"], parts["validation"], LABELS, params)
     rows = len(parts["train"])
     training = Training(
-        family="tfidf",
+        family="tfidf_logreg",
+        params=params.model_dump(mode="json"),
         max_tokens=fitted.max_tokens,
         chosen=fitted.chosen,
         train_rows=rows,
@@ -67,7 +68,7 @@ def make_packaged(folder: Path, parts: dict[str, Rows], *, run_id: str) -> Packa
     package, evaluations = export(
         folder / "package",
         load(folder)[0],
-        family="tfidf",
+        family="tfidf_logreg",
         labels=LABELS,
         parts=parts,
         run_id=run_id,
@@ -78,7 +79,7 @@ def make_packaged(folder: Path, parts: dict[str, Rows], *, run_id: str) -> Packa
     predictions = predict(scorer, test.texts, sources, test.labels)
     assessment = assess(package, predictions, scorer, run_id=run_id, data="products")
     result = Result(
-        family="tfidf",
+        family="tfidf_logreg",
         run_id=run_id,
         digest=package.digest,
         data="products",

@@ -27,23 +27,23 @@ def compare(folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def compared(packaged: Packaged, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which two families, one a copy of the other under a name that HTML would trip over, met."""
+    """A folder in which two families, one a copy of the other, met on data that HTML would trip over."""
     folder = tmp_path_factory.mktemp("compared")
-    for name in ("tfidf", "a<b>"):
+    for name in ("tfidf_logreg", "svm"):
         shutil.copytree(packaged.folder, folder / "artifacts" / name)
         for file in ("result.json", "assessment.json"):
             path = folder / "artifacts" / name / file
-            path.write_text(json.dumps(json.loads(path.read_text()) | {"family": name}))
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"family": name, "data": "a<b>"}))
     done = compare(folder)
     assert done.returncode == 0, done.stderr
-    assert "best by macro-F1 on validation: a<b>; read artifacts/comparison/report.html" in done.stdout
+    assert "best by macro-F1 on validation: svm; read artifacts/comparison/report.html" in done.stdout
     return folder / "artifacts" / "comparison"
 
 
 def test_the_table_has_a_row_for_each_family_with_intervals(compared: Path, packaged: Packaged) -> None:
     with (compared / "model_comparison.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["family"] for row in rows] == ["a<b>", "tfidf"]
+    assert [row["family"] for row in rows] == ["svm", "tfidf_logreg"]
     interval = packaged.assessment.intervals["macro_f1"]
     for name, value in (
         ("macro_f1", interval.value),
@@ -55,7 +55,7 @@ def test_the_table_has_a_row_for_each_family_with_intervals(compared: Path, pack
 
 def test_the_same_model_under_two_names_differs_by_nothing(compared: Path) -> None:
     found = json.loads((compared / "model_evaluation.json").read_text())
-    assert found["families"]["tfidf"]["change"] == {"value": 0, "lower": 0, "upper": 0}
+    assert found["families"]["tfidf_logreg"]["change"] == {"value": 0, "lower": 0, "upper": 0}
 
 
 def test_the_page_says_what_was_found_and_fetches_nothing(compared: Path, packaged: Packaged) -> None:
@@ -78,7 +78,7 @@ def test_predictions_come_back_as_they_were_written(packaged: Packaged, tmp_path
 
 
 def test_an_assessment_of_another_package_is_refused(packaged: Packaged, tmp_path: Path) -> None:
-    folder = tmp_path / "artifacts" / "tfidf"
+    folder = tmp_path / "artifacts" / "tfidf_logreg"
     shutil.copytree(packaged.folder, folder)
     result = json.loads((folder / "result.json").read_text())
     (folder / "result.json").write_text(json.dumps(result | {"digest": "sha256:other"}))

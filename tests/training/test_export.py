@@ -9,7 +9,8 @@ from bento.package import CANARIES, LABELS, Package, Quantisation, read_package
 from bento.scorer import Scorer
 from training import numeric_forms
 from training.canaries import TEXTS
-from training.evaluate import draw_confusion, evaluate
+from training.confusion_picture import draw_confusion
+from training.evaluate import evaluate
 from training.export import export
 from training.families import Fitted
 from training.records import Evaluation
@@ -69,21 +70,6 @@ def test_the_canaries_are_texts_of_all_kinds() -> None:
     assert any(not text.isascii() for text in TEXTS)
     assert max(map(len, TEXTS)) > 200
     assert min(map(len, TEXTS)) < 5
-
-
-def test_figures_are_those_that_the_words_mean() -> None:
-    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]], np.float32)
-    found = evaluate(scores, ["negative", "positive"], ["negative", "negative", "positive", "positive"])
-    assert found.confusion == [[1, 1], [0, 2]]
-    assert found.accuracy == 0.75
-    assert found.classes["negative"].precision == 1.0
-    assert found.classes["negative"].recall == 0.5
-    np.testing.assert_allclose(found.macro_f1, (2 / 3 + 4 / 5) / 2)
-
-
-def test_on_rows_of_two_labels_a_model_of_three_chooses_between_these() -> None:
-    scores = np.array([[0.3, 0.6, 0.1], [0.1, 0.5, 0.4]], np.float32)
-    assert evaluate(scores, LABELS, ["negative", "positive"]).accuracy == 1.0
 
 
 def test_the_confusion_matrix_is_a_picture(

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROWS_PER_LABEL = 120
 WITHIN_S = 1800  # a guard against a run that hangs, on any machine
 BUCKET = "valence"
+FAMILIES = ["svm", "svm_smote", "tfidf_logreg", "transformer"]
 
 
 @dataclass
@@ -81,6 +82,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     made = Project(folder, environment)
+    made.change("train.transformer", "max_steps", 6)
     made.git("init", "--quiet")
     made.git("config", "user.email", "test@example.org")
     made.git("config", "user.name", "Test")
@@ -110,7 +112,7 @@ def test_every_arrow_leaves_its_outcome(project: Project) -> None:
         assert (artifacts / "comparison" / name).stat().st_size > 0
     with (artifacts / "comparison" / "model_comparison.csv").open(newline="") as file:
         families = [row["family"] for row in csv.DictReader(file)]
-    assert sorted(families) == ["svm", "tfidf"]
+    assert sorted(families) == FAMILIES
     assert json.loads((artifacts / "registration.json").read_text())["family"] == families[0]
 
 
@@ -130,8 +132,9 @@ def test_a_second_run_does_nothing(project: Project) -> None:
     ("section", "name", "value", "stages"),
     [
         ("train.svm", "C", [0.7], {"train@svm"}),
-        ("train.tfidf", "min_df", 3, {"train@tfidf"}),
-        ("package", "promise", 0.9, {"package@svm", "package@tfidf"}),
+        ("train.tfidf_logreg", "min_df", 3, {"train@tfidf_logreg"}),
+        ("train.transformer", "max_steps", 9, {"train@transformer"}),
+        ("package", "promise", 0.9, {f"package@{name}" for name in FAMILIES}),
         ("data.flag", "min_chars", 4, {"flag"}),
         ("gate", "max_package_mb", 1, set()),
     ],
@@ -155,15 +158,19 @@ def test_metrics_and_plots_are_shown(project: Project, tmp_path: Path) -> None:
     page = (tmp_path / "index.html").read_text()
     for title in (
         "confusion of svm",
+        "confusion of transformer",
         "macro-F1 on validation by rows learnt from",
+        "macro-F1 on validation by epoch",
         "share right by confidence",
     ):
         assert title in page
 
 
 def test_an_experiment_runs_beside_what_is_committed(project: Project) -> None:
-    told = project.dvc("exp", "run", "--name", "fewer-words", "-S", "train.tfidf.min_df=4", "train@tfidf")
-    assert "Running stage 'train@tfidf'" in told
+    told = project.dvc(
+        "exp", "run", "--name", "fewer-words", "-S", "train.tfidf_logreg.min_df=4", "train@tfidf_logreg"
+    )
+    assert "Running stage 'train@tfidf_logreg'" in told
     assert "Running stage 'train@svm'" not in told
     assert "fewer-words" in project.dvc("exp", "list")
     listed = project.git("status", "--porcelain")
@@ -188,10 +195,10 @@ def test_a_remote_on_s3_brings_back_what_is_gone(project: Project, s3: str) -> N
     project.dvc("remote", "add", "--local", "--force", "--default", "store", f"s3://{BUCKET}/dvc")
     project.dvc("remote", "modify", "--local", "store", "endpointurl", s3)
     project.dvc("repro")
-    predictions = project.folder / "artifacts" / "tfidf" / "predictions.csv"
+    predictions = project.folder / "artifacts" / "tfidf_logreg" / "predictions.csv"
     content = predictions.read_bytes()
-    project.dvc("push", "evaluate@tfidf")
+    project.dvc("push", "evaluate@tfidf_logreg")
     predictions.unlink()
     shutil.rmtree(project.folder / ".dvc" / "cache")
-    project.dvc("pull", "evaluate@tfidf")
+    project.dvc("pull", "evaluate@tfidf_logreg")
     assert predictions.read_bytes() == content

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,7 +34,8 @@ def worse(parts: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+def client(tmp_path: Path, empty_registry: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    shutil.copy(empty_registry, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     return tracking.open_client()
 
@@ -46,7 +48,7 @@ def publish(client: MlflowClient) -> Publish:
     def make(one: Packaged, *, evaluated: bool = True) -> str:
         nonlocal made
         made += 1
-        with tracking.new_run(client, "tfidf", "products") as run_id:
+        with tracking.new_run(client, "tfidf_logreg", "products") as run_id:
             client.log_artifacts(run_id, str(one.package.path), "package")
             if evaluated:
                 files = [one.folder / PREDICTIONS, one.folder / ASSESSMENT]

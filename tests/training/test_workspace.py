@@ -76,6 +76,18 @@ def test_it_holds_the_parameters_with_the_data_in_their_place(project: Path, tmp
     assert params["train"] == original["train"]
 
 
+def test_related_files_and_a_base_model_are_found_from_there(project: Path, tmp_path: Path) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["train"]["transformer"] |= {"pretrain": ["related.csv", "s3://bucket/more.csv"], "base": "model"}
+    (project / "model").mkdir()
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    directory = make_workspace(data(write(tmp_path / "reviews.csv")))
+    made = yaml.safe_load((directory / "params.yaml").read_text())
+    recipe = made["train"]["transformer"]
+    assert recipe["pretrain"] == [str(project / "related.csv"), "s3://bucket/more.csv"]
+    assert recipe["base"] == str(project / "model")
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

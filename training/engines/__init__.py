@@ -36,6 +36,16 @@ class Engine(Protocol):
         """Write the answer of a query as Parquet files into a new folder."""
 
 
+def check_there(folder: Path) -> None:
+    """Refuse a folder that no stage has left.
+
+    Raises:
+        FileNotFoundError: There is no Parquet file in it.
+    """
+    if not any(folder.glob("*.parquet")):
+        raise FileNotFoundError(f"{folder}: not there")
+
+
 @contextmanager
 def open_engine(name: EngineName, scratch: Path) -> Iterator[Engine]:
     """Start an engine and stop it afterwards.

@@ -11,6 +11,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from duckdb.func import ARROW, SPECIAL
 from duckdb.sqltypes import BIGINT, VARCHAR
 
+from training.engines import check_there
 from training.engines.functions import FUNCTIONS
 from training.errors import TrainingError
 from training.reading import SCHEMA, RawFile, read_batches
@@ -64,6 +65,7 @@ class DuckDB:
 
     def open(self, view: str, folder: Path) -> None:
         """See `Engine`."""
+        check_there(folder)
         pattern = str(folder / "*.parquet").replace("'", "''")
         self.define(view, f"SELECT * FROM read_parquet('{pattern}')")  # noqa: S608
 

@@ -16,6 +16,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
 
+from training.engines import check_there
 from training.engines.functions import FUNCTIONS
 from training.errors import InputError, TrainingError
 from training.project import PROJECT
@@ -74,6 +75,7 @@ class Spark:
 
     def open(self, view: str, folder: Path) -> None:
         """See `Engine`."""
+        check_there(folder)
         self._session.read.parquet(str(folder.absolute())).createOrReplaceTempView(view)
 
     def define(self, view: str, query: str) -> None:

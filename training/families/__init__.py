@@ -1,8 +1,8 @@
 """Model families behind one small interface.
 
-A family is a folder with `__init__` (its parameters and `fit`), `graph` (its ONNX graph) and what else it
-needs, such as `reader` (how it reads text). A new one needs such a folder, a line in `FAMILIES`, its section
-in `params.yaml` and, to take part in `dvc repro`, its name in `dvc.yaml`; everything after `fit` (package,
+A family is a module with `Params` and `fit`, in a folder with what else it needs, such as `graph` (its ONNX
+graph) and `reader` (how it reads text). A new one needs such a module, a line in `FAMILIES`, its section in
+`params.yaml` and, to take part in `dvc repro`, its name in `dvc.yaml`; everything after `fit` (package,
 evaluation, registry) is the same for all. Families are imported when they are used, as their libraries are
 large.
 """
@@ -10,6 +10,7 @@ large.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
@@ -19,8 +20,9 @@ from training.params import Section
 from training.rows import Rows
 
 FAMILIES = {
-    "tfidf": "training.families.tfidf",
+    "tfidf_logreg": "training.families.tfidf_logreg",
     "svm": "training.families.svm",
+    "svm_smote": "training.families.svm.smote",
     "transformer": "training.families.transformer",
 }
 
@@ -58,12 +60,37 @@ class Fitted(Graph):
     learning: Sequence[tuple[float, float]] = ()
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What a family may use beside the rows.
+
+    Attributes:
+        unfinished: A folder for what a family that takes long has so far, so that an interrupted run goes on
+            from there; None: nothing is kept.
+        held_out: Keys (`bento.text.row_key`) of the texts that nothing may be learnt from, wherever they
+            stand.
+    """
+
+    unfinished: Path | None = None
+    held_out: frozenset[str] = frozenset()
+
+
+ALONE = Beside()
+
+
 class Family(Protocol):
     """What a family's module offers."""
 
     Params: type[Section]
 
-    def fit(self, train: Rows, validation: Rows, labels: tuple[str, ...], params: Section) -> Fitted:
+    def fit(
+        self,
+        train: Rows,
+        validation: Rows,
+        labels: tuple[str, ...],
+        params: Section,
+        beside: Beside = ALONE,
+    ) -> Fitted:
         """Train and export a model.
 
         Args:
@@ -71,6 +98,7 @@ class Family(Protocol):
             validation: What to choose parameters by, never to learn from.
             labels: What the columns of the probabilities mean, in this order.
             params: An instance of `Params`.
+            beside: What else it may use.
         """
 
 

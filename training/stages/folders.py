@@ -1,12 +1,12 @@
 """Where the stages leave what they make, whole or not at all."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from training.records import ARTIFACTS
+from training.whole import sync
 
 DATA = ARTIFACTS / "data"
 
@@ -32,11 +32,11 @@ def new_folder(folder: Path) -> Iterator[Path]:
     try:
         yield part
         for file in filter(Path.is_file, part.rglob("*")):
-            _sync(file)
-        _sync(part)
+            sync(file)
+        sync(part)
         shutil.rmtree(folder, ignore_errors=True)
         part.replace(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -51,11 +51,3 @@ def new_scratch(root: Path) -> Iterator[Path]:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,53 +1,65 @@
-"""MiniLM, fine-tuned as a whole: the classifier reads the first token of the last layer."""
+"""A pretrained transformer, fine-tuned as a whole."""
 
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from pydantic import Field
 
-from bento.package import MAX_TOKENS
-from training.families import Fitted, minilm
+from training.families import ALONE, Beside, Fitted, minilm
 from training.families.torch_graph import export_graph
+from training.families.transformer.base import load_base
+from training.families.transformer.batches import encode, fitting_length
 from training.families.transformer.finetune import finetune
-from training.families.transformer.graph import Classifier
-from training.params import Section
+from training.families.transformer.graph import check_exports, classifier_of
+from training.families.transformer.recipe import Params as Params
+from training.families.transformer.related import read_related
 from training.rows import Rows
 
 
-class Params(Section):
-    """The section `train.transformer` of `params.yaml`."""
-
-    epochs: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    warmup_share: float = Field(ge=0, lt=1)
-    weight_decay: float = Field(ge=0)
-    batch_size: int = Field(ge=1)
-    max_tokens: int = Field(ge=3, le=MAX_TOKENS)
-    seed: int
-
-
 def fit(
-    train: Rows,
-    validation: Rows,  # noqa: ARG001 - nothing is searched, so nothing is chosen by it
-    labels: tuple[str, ...],
-    params: Params,
+    train: Rows, validation: Rows, labels: tuple[str, ...], params: Params, beside: Beside = ALONE
 ) -> Fitted:
     """Train and export; see `training.families.Family`."""
-    model, tokenizer = finetune(
-        train,
-        labels,
-        epochs=params.epochs,
-        learning_rate=params.learning_rate,
-        warmup_share=params.warmup_share,
-        weight_decay=params.weight_decay,
-        batch_size=params.batch_size,
-        max_tokens=params.max_tokens,
-        seed=params.seed,
+    torch.manual_seed(params.seed)
+    model, tokenizer = load_base(params.base, labels, params.max_tokens)
+    if params.base != minilm.MODEL:
+        check_exports(model, params.base)
+    model.set_attn_implementation("sdpa" if model._supports_sdpa else "eager")
+    limit = tokenizer.truncation  # that of the model where it is lower
+    most = limit["max_length"] if limit else params.max_tokens
+    max_tokens = fitting_length(encode(tokenizer, train, labels).lengths(), most)
+    tokenizer.enable_truncation(max_tokens)
+    held_out = encode(tokenizer, validation, labels)
+    if params.pretrain:
+        related = read_related(params.pretrain, labels, beside.held_out)
+        finetune(
+            model,
+            encode(tokenizer, related, labels),
+            held_out,
+            params,
+            what=f"learning from {len(related)} related texts",
+            unfinished=beside.unfinished and beside.unfinished / "related.pt",
+        )
+    looks = finetune(
+        model,
+        encode(tokenizer, train, labels),
+        held_out,
+        params,
+        what=f"fine-tuning on {len(train)} texts",
+        unfinished=beside.unfinished and beside.unfinished / "train.pt",
     )
-    classifier = Classifier(model)
+    classifier = classifier_of(model)
+    epochs, _ = max(looks, key=lambda look: look[1])
 
     def predict_proba(texts: Sequence[str]) -> NDArray[np.float64]:
         return minilm.apply(classifier, tokenizer, texts, size=len(labels), step="scoring").astype(np.float64)
 
-    return Fitted(tokenizer.to_str().encode(), export_graph(classifier), params.max_tokens, {}, predict_proba)
+    return Fitted(
+        tokenizer.to_str().encode(),
+        export_graph(classifier),
+        max_tokens,
+        {"epochs": epochs, "max_tokens": max_tokens},
+        predict_proba,
+        looks,
+    )

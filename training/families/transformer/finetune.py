@@ -1,99 +1,207 @@
-"""Fine-tuning: all weights of MiniLM learn to tell the labels apart."""
+"""Fine-tuning: all weights learn to tell the labels apart, for as long as validation gets better."""
 
+import hashlib
 import random
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from tokenizers import Tokenizer
-from torch.optim.lr_scheduler import LambdaLR
-from transformers import BertForSequenceClassification
+from sklearn.metrics import f1_score
+from torch.nn import functional
+from transformers import PreTrainedModel
 
-from training.families import minilm
+from bento.scorer import plan_batches
+from training.families.minilm import pad
+from training.families.transformer import checkpoint
+from training.families.transformer.average import Average, Weights, put
+from training.families.transformer.batches import Encoded, batches
+from training.families.transformer.rates import parameter_groups, rate
+from training.families.transformer.recipe import Params
 from training.progress import progress
-from training.rows import Rows
 
-_POOL = (
-    32  # batches whose texts are sorted by length together: enough to save padding, few enough to stay random
-)
+_LOOKS = 2  # at validation, in an epoch
+_LEAST_LOOKS = 3  # in a run
 _MAX_NORM = 1.0  # of the gradients
+_BATCH_TOKENS = 4096  # of validation texts
+_SEEDS = 1_000_003  # of steps, for each seed of a run
+
+
+@dataclass
+class _State:
+    """How far a run is; `looks` are pairs of an epoch and the macro-F1 on validation there."""
+
+    step: int = 0
+    looks: list[tuple[float, float]] = field(default_factory=list)
+    best: Weights = field(default_factory=dict)
+
+    def is_best(self) -> bool:
+        """Say whether the last look is better than all before."""
+        *before, (_, last) = self.looks
+        return all(last > macro_f1 for _, macro_f1 in before)
+
+    def is_over(self, patience: float) -> bool:
+        """Say whether validation has not become better for so many epochs."""
+        best = max(self.looks, key=lambda look: look[1])
+        return self.looks[-1][0] - best[0] >= patience
 
 
 def finetune(
-    train: Rows,
-    labels: tuple[str, ...],
+    model: PreTrainedModel,
+    train: Encoded,
+    validation: Encoded,
+    params: Params,
     *,
-    epochs: int,
-    learning_rate: float,
-    warmup_share: float,
-    weight_decay: float,
-    batch_size: int,
-    max_tokens: int,
-    seed: int,
-) -> tuple[BertForSequenceClassification, Tokenizer]:
-    """Fine-tune MiniLM on labelled texts.
+    what: str,
+    unfinished: Path | None,
+) -> list[tuple[float, float]]:
+    """Fine-tune a model, and leave it with the averaged weights that did best on validation.
+
+    A run that was interrupted goes on from its last look at validation, and comes to the same weights.
 
     Args:
+        model: Is changed; on a GPU while it learns, where there is one.
         train: What to learn from.
-        labels: What the columns of the logits mean, in this order.
-        epochs: How often each text is seen.
-        learning_rate: The highest: it rises to this in the first steps and then falls to zero.
-        warmup_share: The share of those first steps.
-        weight_decay: Of AdamW.
-        batch_size: Texts a step.
-        max_tokens: How many tokens of a text are read.
-        seed: Of everything that is random here.
+        validation: What tells when to stop.
+        params: The recipe.
+        what: What it is called while it runs.
+        unfinished: The file in which a run keeps how far it is; None: nowhere.
 
     Returns:
-        The model and its tokenizer.
-
-    Raises:
-        TrainingError: MiniLM cannot be had.
+        Epochs, in parts of one, and the macro-F1 on validation there.
     """
-    torch.manual_seed(seed)
-    config = minilm.load_config()
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: number for number, label in enumerate(labels)}
-    model = BertForSequenceClassification(config)
-    minilm.load_weights(model.bert)
-    tokenizer = minilm.load_tokenizer(max_tokens)
-    encodings = [encoding.ids for encoding in tokenizer.encode_batch(train.texts)]
-    truth = torch.tensor([labels.index(label) for label in train.labels])
-    steps = epochs * -(-len(train) // batch_size)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    schedule = LambdaLR(optimiser, partial(_rate, steps=steps, warmup=round(warmup_share * steps)))
-    shuffler = random.Random(seed)
-    # On processors that multiply bfloat16 themselves a step takes 0.6 of the time; on others it takes longer.
-    bf16 = torch.cpu.get_capabilities().get("avx512_bf16", False)
-    model.set_attn_implementation("sdpa")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device)  # type: ignore[arg-type]  # its stub knows less than it takes
+    an_epoch = -(-len(train) // params.batch_size)
+    steps = min(params.max_epochs * an_epoch, params.max_steps or params.max_epochs * an_epoch)
+    between = max(1, min(an_epoch // _LOOKS, steps // _LEAST_LOOKS))
+    warmup = round(params.warmup_share * steps)
+    optimiser = torch.optim.AdamW(
+        parameter_groups(
+            model,
+            learning_rate=params.learning_rate,
+            layer_decay=params.layer_decay,
+            weight_decay=params.weight_decay,
+        )
+    )
+    average = Average(model, params.average_epochs * an_epoch)
+    identity = _identity(model, train, validation, params) if unfinished else ""
+    state = _resume(unfinished, identity, model, optimiser, average)
+    lengths = train.lengths()
+    order: list[list[int]] = []
+    with progress(what, steps) as advance:
+        advance(state.step)
+        while state.step < steps and not (state.looks and state.is_over(params.patience)):
+            epoch, place = divmod(state.step, an_epoch)
+            if not order or not place:
+                order = list(batches(lengths, params.batch_size, random.Random(f"{params.seed} {epoch}")))
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * rate(state.step, steps=steps, warmup=warmup)
+            # Each step draws its own numbers, so that an interrupted run need not know where they were.
+            torch.manual_seed(params.seed * _SEEDS + state.step)
+            _learn(model, train, order[place], optimiser, params.label_smoothing)
+            average.update()
+            state.step += 1
+            advance(1)
+            if state.step % between == 0 or state.step == steps:
+                with average.applied():
+                    macro_f1 = _macro_f1(model, validation)
+                state.looks.append((state.step / an_epoch, macro_f1))
+                print(f"  epoch {state.step / an_epoch:.1f}: macro-F1 {macro_f1:.4f}", flush=True)
+                if state.is_best():
+                    state.best = {name: part.clone() for name, part in average.weights.items()}
+                if unfinished:
+                    checkpoint.save(unfinished, _pack(identity, state, model, optimiser, average))
+    put(dict(model.named_parameters()), state.best)
+    model.to("cpu")  # type: ignore[arg-type]
+    return state.looks
+
+
+def _learn(
+    model: PreTrainedModel,
+    train: Encoded,
+    rows: list[int],
+    optimiser: torch.optim.Optimizer,
+    label_smoothing: float,
+) -> None:
     model.train()
-    with progress(f"fine-tuning on {len(train)} texts", steps) as advance:
-        for _ in range(epochs):
-            for rows in _batches([len(ids) for ids in encodings], batch_size, shuffler):
-                ids, mask = minilm.pad([encodings[row] for row in rows])
-                with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                    loss = model(input_ids=ids, attention_mask=mask, labels=truth[rows]).loss
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_NORM)
-                optimiser.step()
-                schedule.step()
-                optimiser.zero_grad()
-                advance(1)
-    return model, tokenizer
+    logits = _logits(model, [train.ids[row] for row in rows])
+    truth = train.truth[rows].to(logits.device)
+    loss = functional.cross_entropy(logits.float(), truth, label_smoothing=label_smoothing)
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_NORM)
+    optimiser.step()
+    optimiser.zero_grad()
 
 
-def _batches(lengths: Sequence[int], size: int, shuffler: random.Random) -> Iterator[list[int]]:
-    """Yield every row once, in batches of similar lengths and in random order."""
-    rows = list(range(len(lengths)))
-    shuffler.shuffle(rows)
-    batches = []
-    for start in range(0, len(rows), _POOL * size):
-        pool = sorted(rows[start : start + _POOL * size], key=lengths.__getitem__)
-        batches += [pool[first : first + size] for first in range(0, len(pool), size)]
-    shuffler.shuffle(batches)
-    yield from batches
+@torch.inference_mode()
+def _macro_f1(model: PreTrainedModel, rows: Encoded) -> float:
+    model.train(mode=False)
+    said = np.empty(len(rows), np.int64)
+    for batch in plan_batches(rows.lengths(), _BATCH_TOKENS):
+        said[batch] = _logits(model, [rows.ids[row] for row in batch]).argmax(dim=1).cpu().numpy()
+    return float(f1_score(rows.truth.numpy(), said, average="macro", zero_division=0.0))
 
 
-def _rate(step: int, *, steps: int, warmup: int) -> float:
-    """Return the share of the learning rate that a step gets: it rises in a line, then falls in a line."""
-    return (step + 1) / (warmup + 1) if step < warmup else (steps - step) / (steps - warmup)
+def _logits(model: PreTrainedModel, ids: Sequence[Sequence[int]]) -> torch.Tensor:
+    device = model.device
+    tokens, mask = (part.to(device) for part in pad(ids))
+    with torch.autocast(device.type, torch.bfloat16, enabled=_multiplies_bf16(device)):
+        logits: torch.Tensor = model(input_ids=tokens, attention_mask=mask).logits
+    return logits
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    # Where a processor multiplies bfloat16 itself a step takes 0.6 of the time; elsewhere it takes longer.
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def _identity(model: PreTrainedModel, train: Encoded, validation: Encoded, params: Params) -> str:
+    """Return what is the same for the same run alone: the model, the rows, the recipe."""
+    digest = hashlib.sha256(params.model_dump_json().encode())
+    for rows in (train, validation):
+        digest.update(repr(rows.ids).encode())
+        digest.update(rows.truth.numpy().tobytes())
+    for part in model.parameters():
+        digest.update(part.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _pack(
+    identity: str,
+    state: _State,
+    model: PreTrainedModel,
+    optimiser: torch.optim.Optimizer,
+    average: Average,
+) -> dict[str, Any]:
+    return {
+        "identity": identity,
+        "step": state.step,
+        "looks": state.looks,
+        "best": state.best,
+        "model": dict(model.named_parameters()),
+        "average": average.weights,
+        "optimiser": optimiser.state_dict(),
+    }
+
+
+def _resume(
+    unfinished: Path | None,
+    identity: str,
+    model: PreTrainedModel,
+    optimiser: torch.optim.Optimizer,
+    average: Average,
+) -> _State:
+    kept = checkpoint.load(unfinished, identity) if unfinished else None
+    if kept is None:
+        return _State()
+    print(f"  goes on from step {kept['step']}, where an earlier run was interrupted", flush=True)
+    put(dict(model.named_parameters()), kept["model"])
+    average.restore(kept["average"], kept["step"])
+    optimiser.load_state_dict(kept["optimiser"])
+    return _State(kept["step"], kept["looks"], kept["best"])

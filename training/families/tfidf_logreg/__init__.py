@@ -11,17 +11,17 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from bento.package import MAX_TOKENS
-from training.families import Fitted
+from training.families import ALONE, Beside, Fitted
 from training.families.search import best_by_macro_f1, learning_curve
 from training.families.softmax import softmax_form
-from training.families.tfidf.graph import build_graph
-from training.families.tfidf.reader import features, train_tokenizer
+from training.families.tfidf_logreg.graph import build_graph
+from training.families.tfidf_logreg.reader import features, train_tokenizer
 from training.params import OneOrMore, Section
 from training.rows import Rows
 
 
 class Params(Section):
-    """The section `train.tfidf` of `params.yaml`."""
+    """The section `train.tfidf_logreg` of `params.yaml`."""
 
     C: OneOrMore
     min_df: int = Field(ge=1)
@@ -29,7 +29,13 @@ class Params(Section):
     max_tokens: int = Field(ge=2, le=MAX_TOKENS)
 
 
-def fit(train: Rows, validation: Rows, labels: tuple[str, ...], params: Params) -> Fitted:
+def fit(
+    train: Rows,
+    validation: Rows,
+    labels: tuple[str, ...],
+    params: Params,
+    beside: Beside = ALONE,  # noqa: ARG001 - it takes seconds
+) -> Fitted:
     """Train and export; see `training.families.Family`."""
     tokenizer = train_tokenizer(train.texts, min_count=params.min_df, max_tokens=params.max_tokens)
     vocabulary = tokenizer.get_vocab_size()
