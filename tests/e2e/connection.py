@@ -125,6 +125,10 @@ class Connection:
         """End it from this side."""
         self._writer.close()
 
+    def abort(self) -> None:
+        """End it at once: over TLS, `close` waits for the other side, and a loop that ends does not."""
+        self._writer.transport.abort()
+
     async def _body(self, fields: dict[str, str]) -> bytes:
         if fields.get("transfer-encoding", "").lower() != "chunked":
             return await self._reader.readexactly(int(fields.get("content-length", "0")))

@@ -164,7 +164,7 @@ class Load:
                     self._pending.add(due)
                 requests.create_task(self._send(due, body))
         for connection in self._idle:
-            connection.close()
+            connection.abort()
 
     async def _send(self, due: float, body: bytes) -> None:
         late_s = max(time.monotonic() - due, 0.0)
