@@ -80,7 +80,7 @@ def _glance() -> Panels:
         ),
         number(
             "Padding",
-            "Share of a batch's tokens that is padding, on average: work for nothing.",
+            "Share of a batch's tokens that is padding. It costs less than text where the graph packs.",
             "percentunit",
             Query(mean("valence_batch_padding_ratio"), "padding"),
             base=GOOD,
