@@ -41,7 +41,18 @@ class Side:
     behaviour: dict[str, float]
 
 
-def judge(candidate: Assessment, one: Side, other: Side | None, lines: Gate) -> tuple[Check, ...]:
+@dataclass(frozen=True)
+class Flips:
+    """What a release plan found: the share of its texts whose sentiment would change, with a 95% interval."""
+
+    texts: int
+    share: float
+    interval: tuple[float, float]
+
+
+def judge(
+    candidate: Assessment, one: Side, other: Side | None, lines: Gate, flips: Flips | None = None
+) -> tuple[Check, ...]:
     """Look at a candidate, and at what is in production where something is.
 
     Args:
@@ -49,12 +60,15 @@ def judge(candidate: Assessment, one: Side, other: Side | None, lines: Gate) -> 
         one: The candidate.
         other: What is in production, on the same texts.
         lines: What must hold.
+        flips: Of the plan to release the candidate in the place of what is in production, where there is one.
     """
     checks = list(_costs(candidate, lines))
     checks += _behaviour(one.behaviour, other.behaviour if other else {}, lines)
     if other is not None:
         checks.append(_quality(one.predictions, other.predictions, lines))
         checks.append(_slices(one.predictions, other.predictions, lines))
+    if flips is not None:
+        checks.append(_plan(flips, lines))
     return tuple(checks)
 
 
@@ -118,6 +132,16 @@ def _slices(one: Predictions, other: Predictions, lines: Gate) -> Check:
         name="slices",
         passed=not collapsed,
         detail=f"{detail}; surely losing over {100 * lines.max_slice_loss:g} points of accuracy is refused",
+    )
+
+
+def _plan(flips: Flips, lines: Gate) -> Check:
+    lower, upper = flips.interval
+    return Check(
+        name="plan",
+        passed=lower <= lines.max_flips,
+        detail=f"{flips.share:.1%} ({lower:.1%} to {upper:.1%}) of the {flips.texts} texts of the release "
+        f"plan change their sentiment; surely over {lines.max_flips:.0%} is refused",
     )
 
 

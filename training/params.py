@@ -131,6 +131,7 @@ class Gate(Section):
     max_package_mb: PositiveFloat = 500
     min_behaviour: Behaviours = Behaviours()
     max_behaviour_loss: float = Field(default=0.1, ge=0, le=1)
+    max_flips: float = Field(default=0.25, ge=0, le=1)
 
 
 def read_params(path: Path = PARAMS) -> dict[str, Any]:

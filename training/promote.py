@@ -5,6 +5,7 @@ possible. Where nothing is in production the first version goes in, whatever the
 """
 
 import argparse
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from training import registry, tracking
 from training.errors import InputError, TrainingError, run
 from training.evaluate_behaviour import pass_rates, run_behaviour
 from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS, Assessment
-from training.gate import Decision, Side, behaviour_of, judge
+from training.gate import Decision, Flips, Side, behaviour_of, judge
 from training.params import PARAMS, Gate, read_params, section
 from training.predictions import Predictions, predict
 from training.progress import progress
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _PASSED, _REPLACED, _PROMOTED = "gate", "replaced", "promoted_at"
+_PLAN = "valence.release_plan"  # kept there by `python -m k8s.release VERSION --plan`
 _MAX_TAG = 4000  # characters that every registry takes
 
 
@@ -97,7 +99,8 @@ def decide(client: "MlflowClient", version: str, against: str | None, *, force: 
         found = Assessment.load(evaluation / ASSESSMENT)
         predictions = Predictions.read(evaluation / PREDICTIONS)
         other = _side(client, against, predictions, Path(folder)) if against else None
-        checks = judge(found, Side(predictions, behaviour_of(found)), other, lines)
+        flips = _flips(registry.tags_of(client, version), against)
+        checks = judge(found, Side(predictions, behaviour_of(found)), other, lines, flips)
     passed = all(check.passed for check in checks)
     return Decision(
         version=version,
@@ -132,6 +135,17 @@ def tell(decision: Decision) -> Sequence[str]:
             f"  refused; in spite of that: {python()} -m training.promote --to {decision.version} --force"
         )
     return lines
+
+
+def _flips(tags: dict[str, str], against: str | None) -> Flips | None:
+    """Return what the plan kept with a version found, if it is about what is in production now."""
+    if _PLAN not in tags:
+        return None
+    plan = json.loads(tags[_PLAN])
+    found = plan["flips"]
+    if plan["live"]["version"] != against:
+        return None
+    return Flips(found["texts"], found["share"], tuple(found["interval"]))
 
 
 def _side(client: "MlflowClient", version: str, texts: Predictions, folder: Path) -> Side:

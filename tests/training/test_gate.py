@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.training.packaged import Packaged
-from training.gate import Check, Side, judge
+from training.gate import Check, Flips, Side, judge
 from training.params import Behaviours, Gate
 from training.predictions import Predictions
 
@@ -75,6 +75,17 @@ def test_a_budget_that_is_overspent_is_refused(
     packaged: Packaged, lines: dict[str, float], name: str
 ) -> None:
     assert failed(look(packaged, predictions(0.8), None, LINES.model_copy(update=lines))) == [name]
+
+
+@pytest.mark.parametrize(("lower", "refused"), [(0.1, []), (0.26, ["plan"])])
+def test_a_release_plan_in_which_surely_too_much_changes_is_refused(
+    packaged: Packaged, lower: float, refused: list[str]
+) -> None:
+    flips = Flips(texts=400, share=0.3, interval=(lower, 0.35))
+    checks = judge(packaged.assessment, Side(predictions(0.8), RATES), None, LINES, flips)
+    assert [check.name for check in checks if not check.passed] == refused
+    (plan,) = (check for check in checks if check.name == "plan")
+    assert "of the 400 texts" in plan.detail
 
 
 def test_behaviour_must_hold_or_be_nearly_that_of_the_one_in_production(packaged: Packaged) -> None:

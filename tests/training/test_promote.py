@@ -109,6 +109,27 @@ def test_a_worse_version_stays_out_and_is_told_why(
     assert "promoted_at" not in tags
 
 
+def test_a_release_plan_counts_if_it_is_about_what_is_in_production(
+    client: MlflowClient, publish: Publish, packaged: Packaged
+) -> None:
+    """As `python -m k8s.release VERSION --plan` keeps it with the version."""
+    one, two = publish(packaged), publish(packaged)
+    promote(client, one)
+
+    def plan(live: str) -> str:
+        flips = {"texts": 900, "count": 450, "share": 0.5, "interval": [0.47, 0.53]}
+        return json.dumps({"live": {"version": live}, "flips": flips})
+
+    client.set_model_version_tag(MODEL_NAME, two, "valence.release_plan", plan(live=one))
+    decision, _ = promote(client, two)
+    assert decision is not None
+    assert not decision.allowed
+    assert "NO  plan: 50.0% (47.0% to 53.0%) of the 900 texts" in "\n".join(tell(decision))
+    client.set_model_version_tag(MODEL_NAME, two, "valence.release_plan", plan(live="another"))
+    decision, move = promote(client, two)
+    assert move.after == two, decision
+
+
 def test_force_moves_it_and_says_so(
     client: MlflowClient, publish: Publish, packaged: Packaged, worse: Packaged
 ) -> None:
