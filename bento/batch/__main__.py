@@ -16,7 +16,8 @@ from rich.progress import (
 )
 
 from bento.batch.measure import write_measures
-from bento.batch.score import InputError, Report, score_file
+from bento.batch.score import Report, score_file
+from bento.batch.table import InputError
 from bento.cpus import usable_cpus
 from bento.package import MODEL_NAME, Package, PackageError, read_package
 from bento.registry import RegistryError, resolve

@@ -1,7 +1,5 @@
 """What scoring costs: for whoever compares two packages."""
 
-import csv
-import gzip
 import json
 import resource
 import time
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bento.batch.table import open_table, replacing
 from bento.scorer import Scorer
 from bento.text import normalise
 
@@ -30,6 +29,7 @@ def write_measures(
         cpu_s: CPU time of it.
 
     Raises:
+        InputError: There is no writing to `path`.
         OSError: The file cannot be written.
     """
     measures = {
@@ -39,15 +39,14 @@ def write_measures(
         "alone_ms": _time_alone(source, scorer),
         "max_rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
-    path.write_text(json.dumps(measures, indent=2) + "\n")
+    with replacing(path) as file:
+        file.write(json.dumps(measures, indent=2) + "\n")
 
 
 def _time_alone(source: Path, scorer: Scorer) -> dict[str, float]:
-    opener = gzip.open if source.suffix == ".gz" else open
-    with opener(source, "rt", encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        column = next(name for name in rows.fieldnames or () if name.strip() == "text")
-        texts = list(islice((row[column] for row in rows if normalise(row[column] or "")), _ALONE))
+    with open_table(source) as table:
+        all_texts = (row[table.text_column] for row in table.rows)
+        texts = list(islice((text for text in all_texts if normalise(text)), _ALONE))
     taken = []
     for text in texts:
         started = time.perf_counter()

@@ -1,33 +1,22 @@
 """Scoring of a CSV file as a stream: memory stays flat however long the file is."""
 
 import csv
-import gzip
-import io
-import os
-import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bento.batch.table import InputError, Row, open_table, refuse_columns, replacing
 from bento.scorer import Scorer
 from bento.text import normalise
 
 _CHUNK_ROWS = 1024
-_MAX_CELL_BYTES = 16 << 20
-
-Row = list[str]
-
-
-class InputError(Exception):
-    """The file cannot be scored; the message names the place and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -67,27 +56,24 @@ def score_file(
     added = ["sentiment", "confidence", "certain", *(f"score_{label}" for label in scorer.labels)]
     rows = unscored = 0
     with ExitStack() as stack:
-        raw = stack.enter_context(source.open("rb"))
-        lines = _numbered_rows(stack.enter_context(_reader(raw, source)), source)
-        header = _read_header(lines, added, source)
-        text_column = _names(header).index("text")
-        writer = csv.writer(stack.enter_context(_replacing(target)), lineterminator="\n")
-        writer.writerow(header + added)
+        table = stack.enter_context(open_table(source))
+        refuse_columns(table, added, source)
+        writer = csv.writer(stack.enter_context(replacing(target)), lineterminator="\n")
+        writer.writerow(table.header + added)
 
         def score_chunk(chunk: list[Row]) -> list[Row]:
-            return _score_rows(chunk, text_column, scorer)
+            return _score_rows(chunk, table.text_column, scorer)
 
-        checked = _check_rows(lines, len(header), source)
         with (
             ThreadPoolExecutor(workers) as pool,
-            closing(_in_order(pool, score_chunk, _chunks(checked), workers * 2)) as chunks,
+            closing(_in_order(pool, score_chunk, _chunks(table.rows), workers * 2)) as chunks,
         ):
             for scored in chunks:
                 for row in scored:
                     rows += 1
-                    unscored += not row[len(header)]
+                    unscored += not row[len(table.header)]
                     writer.writerow(row)
-                on_progress(raw.tell(), rows)
+                on_progress(table.read_bytes(), rows)
     return Report(rows, unscored)
 
 
@@ -113,86 +99,6 @@ def _cells(scores: NDArray[np.float32], scorer: Scorer) -> Row:
     cells = [f"{score:.6f}" for score in scores]
     certain = float(cells[best]) >= scorer.certain_from  # as it is written, which is what the server compares
     return [scorer.labels[best], cells[best], str(certain).lower(), *cells]
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[IO[str]]:
-    """Open a file that takes the target's place when all went well, and leaves no trace when not."""
-    staging = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    opener = gzip.open if target.suffix == ".gz" else open
-    try:
-        opened = opener(staging, "xt", encoding="utf-8", newline="")
-    except OSError as error:
-        raise InputError(
-            f"{target}: cannot be written ({error.strerror}); name a file in a folder that is there and "
-            "can be written to"
-        ) from error
-    try:
-        with opened as file:
-            yield file
-        with staging.open("rb+") as written:
-            os.fsync(written.fileno())
-        staging.replace(target)
-    finally:
-        staging.unlink(missing_ok=True)
-
-
-def _reader(raw: IO[bytes], source: Path) -> IO[str]:
-    stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if source.suffix == ".gz" else raw  # type: ignore[assignment]
-    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-
-
-def _numbered_rows(file: IO[str], source: Path) -> Iterator[tuple[int, Row]]:
-    csv.field_size_limit(_MAX_CELL_BYTES)
-    reader = csv.reader(file, strict=True)
-    try:
-        for row in reader:
-            yield reader.line_num, row
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{source}: not UTF-8 near line {reader.line_num + 1} ({error.reason}); convert it, "
-            f"for example with: iconv -f latin1 -t utf-8 {source.name}"
-        ) from error
-    except (csv.Error, gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{source}: not readable as CSV near line {reader.line_num + 1}: {error}") from error
-
-
-def _read_header(lines: Iterator[tuple[int, Row]], added: Iterable[str], source: Path) -> Row:
-    header = next((row for _, row in lines if not _blank_line(row)), None)
-    if header is None:
-        raise InputError(f"{source}: the file is empty; a header with a column 'text' is expected")
-    names = _names(header)
-    if "text" not in names:
-        raise InputError(f"{source}: no column 'text'; its columns are {', '.join(names)}; rename one")
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{source}: column '{name}' stands there twice; rename one")
-    taken = [name for name in added if name in names]
-    if taken:
-        raise InputError(f"{source}: already has {', '.join(taken)}; rename or remove what is to be added")
-    return header
-
-
-def _names(header: Row) -> list[str]:
-    return [name.strip() for name in header]
-
-
-def _blank_line(row: Row) -> bool:
-    return len(row) <= 1 and not "".join(row).strip()
-
-
-def _check_rows(lines: Iterator[tuple[int, Row]], width: int, source: Path) -> Iterator[Row]:
-    for number, row in lines:
-        if width == 1 and not row:
-            row = [""]  # a blank line is how CSV writes an empty cell that stands alone
-        elif width > 1 and _blank_line(row):
-            continue
-        if len(row) != width:
-            raise InputError(
-                f"{source}: line {number} has {len(row)} cells where the header has {width}; "
-                "put cells with commas or line ends between double quotes"
-            )
-        yield row
 
 
 def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:

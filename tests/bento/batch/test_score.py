@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bento.batch.score import InputError, Report, score_file
+from bento.batch.score import Report, score_file
+from bento.batch.table import InputError
 from bento.package import read_package
 from bento.scorer import Scorer
 
