@@ -19,7 +19,8 @@ COPY --from=dependencies /opt/venv /opt/venv
 COPY .valence/image/model /app/model
 COPY --from=code /app /app
 # An image is one model: it shows this version, and serves this digest and no other.
-ARG MODEL_VERSION MODEL_DIGEST
+ARG MODEL_VERSION
+ARG MODEL_DIGEST
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

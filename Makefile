@@ -28,7 +28,7 @@ train: ## Train and register without serving (DATA=, TEST=)
 
 image: ## Build the image of a registered model (MODEL=, NAME=, BASE=, ENGINE=)
 	@$(PYTHON) scripts/bootstrap.py serve
-	@$(VENV)/python scripts/image.py $(if $(MODEL),--model "$(MODEL)") $(if $(NAME),--name "$(NAME)") \
+	@$(VENV)/python -m scripts.image $(if $(MODEL),--model "$(MODEL)") $(if $(NAME),--name "$(NAME)") \
 	  $(if $(BASE),--base "$(BASE)") $(if $(ENGINE),--engine $(ENGINE))
 
 test: ## Run all tests, with coverage

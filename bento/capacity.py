@@ -14,7 +14,9 @@ _WINDOW_S = 10
 
 
 class CostCurve:
-    """Seconds of a batch as `a + b * padded tokens`, with `a` and `b` never negative.
+    """Seconds of a batch as `a + b * tokens`, with `a` and `b` never negative.
+
+    Its padding is among the tokens, for what it costs: see `Capacity.weigh`.
 
     Batches are kept by size class (powers of two), so that a long time of small batches does not forget
     what large ones cost. The medians of the classes are fitted by least squares of the relative error, and
@@ -29,13 +31,13 @@ class CostCurve:
         self.a_s = 0.0
         self.b_s = 0.0
 
-    def seconds(self, padded_tokens: float) -> float:
+    def seconds(self, tokens: float) -> float:
         """Predict a batch; 0 as long as none was seen."""
-        return self.a_s + self.b_s * padded_tokens
+        return self.a_s + self.b_s * tokens
 
-    def learn(self, padded_tokens: int, seconds: float) -> None:
+    def learn(self, tokens: int, seconds: float) -> None:
         """Take a batch into account."""
-        batch = max(1, padded_tokens), max(_SHORTEST_S, seconds)
+        batch = max(1, tokens), max(_SHORTEST_S, seconds)
         size = batch[0].bit_length()
         self._batches += 1
         self._seen[size] = self._batches
@@ -75,12 +77,14 @@ class Capacity:
 
     Attributes:
         curve: What a batch costs a lane, from when it is taken to when the lane is free again.
-        padding: Padded tokens per token.
+        padding_cost: What a token of padding costs, as a share of what a token of text costs.
+        padding: What a token costs with the padding beside it, in tokens.
         text_tokens: Tokens per text; 0 as long as none was seen.
     """
 
     def __init__(self, *, lanes: int, batch_tokens: int) -> None:
         self.curve = CostCurve()
+        self.padding_cost = 1.0
         self.padding = 1.0
         self._lanes = lanes
         self._batch_tokens = batch_tokens
@@ -89,10 +93,15 @@ class Capacity:
 
     def learn(self, *, texts: int, tokens: int, padded_tokens: int, seconds: float) -> None:
         """Take a scored batch into account."""
-        self.curve.learn(padded_tokens, seconds)
+        weighed = self.weigh(tokens, padded_tokens)
+        self.curve.learn(round(weighed), seconds)
         weight = _SMOOTHING if self.text_tokens else 1.0
-        self.padding += weight * (padded_tokens / max(1, tokens) - self.padding)
+        self.padding += weight * (weighed / max(1, tokens) - self.padding)
         self.text_tokens += weight * (tokens / texts - self.text_tokens)
+
+    def weigh(self, tokens: int, padded_tokens: int) -> float:
+        """Return how many tokens without padding would cost as much as a batch."""
+        return tokens + self.padding_cost * (padded_tokens - tokens)
 
     @property
     def cheap_padding_tokens(self) -> float:
@@ -100,7 +109,8 @@ class Capacity:
 
         More in a batch than that, and it is cheaper to score some of its texts in a batch of their own.
         """
-        return self.curve.a_s / self.curve.b_s / 2 if self.curve.b_s else self._batch_tokens
+        padding_s = self.curve.b_s * self.padding_cost
+        return self.curve.a_s / padding_s / 2 if padding_s else self._batch_tokens
 
     def ask(self, tokens: int, now: float) -> None:
         """Count what was asked for, whether it is admitted or refused."""

@@ -57,7 +57,7 @@ def _authorise(request: Request, settings: Settings) -> None:
         raise ProblemError(
             HTTPStatus.CONFLICT,
             "this server is pinned to its model by VALENCE_MODEL_DIGEST; release another one instead, "
-            "such as with: helm upgrade RELEASE CHART --reuse-values --set model.version=VERSION",
+            "such as with: helm upgrade RELEASE CHART --reset-then-reuse-values --set model.version=VERSION",
         )
 
 

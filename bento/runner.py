@@ -16,6 +16,7 @@ from functools import partial
 from queue import SimpleQueue
 
 from bento.capacity import Capacity
+from bento.padding import measure_padding_cost
 from bento.scheduler import Scheduler
 from bento.scorer import Encoding
 from bento.work import Batch, DrainingError, Request, Scored, Scores
@@ -85,7 +86,7 @@ class Runner:
         self._idle.set()
 
     async def warm_up(self, texts: Sequence[Encoding]) -> None:
-        """Score batches of growing size on all lanes, to learn what they cost here.
+        """Score batches of growing size on all lanes, to learn what they, and padding in them, cost here.
 
         Nobody asked for them, so they are neither observed nor counted as demand.
 
@@ -98,6 +99,8 @@ class Runner:
         largest = min(self._batch_tokens, _LARGEST_WARM_UP_TOKENS) // max(1, *map(len, texts))
         sizes = [1 << doubled for doubled in range(max(1, largest).bit_length())]
         self._warming_up = True
+        longest = max(texts, key=len)
+        self.capacity.padding_cost = await asyncio.to_thread(measure_padding_cost, self._score, longest)
         self._scheduler.max_queue_s = math.inf  # nobody waits yet, whatever a batch takes
         for size in sizes * _WARM_UPS:
             sample = [texts[index % len(texts)] for index in range(size)]
@@ -269,4 +272,6 @@ def _lower_priority() -> None:
     On Linux a thread has a niceness of its own.
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        lane = threading.get_native_id()
+        lowest = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, lane))  # to rise again takes a privilege
+        os.setpriority(os.PRIO_PROCESS, lane, lowest)

@@ -186,8 +186,11 @@ class Scheduler:
         free = self._lanes - len(self._running)
         if free and not self._backlog.texts and not self._halves:
             return 0.0
-        now, curve = self._clock(), self.capacity.curve
-        left_s = [max(0.0, batch.taken + curve.seconds(batch.padded_tokens) - now) for batch in self._running]
+        now, curve, weigh = self._clock(), self.capacity.curve, self.capacity.weigh
+        left_s = [
+            max(0.0, batch.taken + curve.seconds(weigh(batch.tokens, batch.padded_tokens)) - now)
+            for batch in self._running
+        ]
         batches, tokens = self._backlog.batches, self._backlog.tokens
         for half in self._halves:
             batches, tokens = batches + 1, tokens + sum(map(len, half))

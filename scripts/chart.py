@@ -18,15 +18,24 @@ ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "helm" / "valence"
 README = CHART / "README.md"
 BASES = ROOT / "k8s" / "base"
-KINDS = ("local", "eks")  # of clusters: each has values of its own, and a base
 START, END = "<!-- values: python -m scripts.chart -->\n", "\n<!-- end of values -->"
 
 _KEY = re.compile(r"( *)([A-Za-z]+):")
 _HEAD = "# Made from helm/valence by `python -m scripts.chart`; change it there.\n"
 _HELM_LABELS = ("helm.sh/chart", "app.kubernetes.io/managed-by")
 _OF_THE_MODEL = ("checksum/settings", "valence/model")  # annotations that an overlay would make untrue
-# A model that no server accepts: whoever uses a base names theirs in an overlay.
-_PLACEHOLDERS = {"model.version": "1", "model.digest": "sha256:" + "0" * 64}
+# A model that no server accepts, an account that nobody has: whoever uses a base names theirs in an overlay.
+_MODEL = {"model.version": "1", "model.digest": "sha256:" + "0" * 64}
+_PLACEHOLDERS = {
+    "local": _MODEL,
+    "eks": _MODEL
+    | {
+        "image.repository": "111122223333.dkr.ecr.eu-west-1.amazonaws.com/valence",
+        "service.aws.certificateArn": "arn:aws:acm:eu-west-1:111122223333:certificate/"
+        "00000000-0000-0000-0000-000000000000",
+    },
+}
+KINDS = tuple(_PLACEHOLDERS)  # of clusters: each has values of its own, and a base
 
 
 def values_table() -> str:
@@ -60,7 +69,7 @@ def base(kind: str) -> dict[str, str]:
         ToolError: Helm cannot be had, or refuses the chart.
     """
     values = [f"--values={CHART / f'values-{kind}.yaml'}"]
-    values += [f"--set-string={key}={value}" for key, value in _PLACEHOLDERS.items()]
+    values += [f"--set-string={key}={value}" for key, value in _PLACEHOLDERS[kind].items()]
     command = [str(helm("4")), "template", "valence", str(CHART), "--no-hooks", *values]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

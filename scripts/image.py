@@ -1,24 +1,31 @@
 """`make image`: build the image of a registered model and the code that serves it, and say what is in it.
 
 Whichever of docker, podman and buildah is there builds. `.valence/image/values.yaml` is for Helm: the image's
-tag, and the model's version and digest.
+name and tag, and the model's version and digest.
 """
 
 import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NoReturn
+
+from scripts import engine
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGE = ROOT / ".valence" / "image"
 MODEL = STAGE / "model"
 VALUES = STAGE / "values.yaml"
-ENGINES = ("docker", "podman", "buildah")
+# Where it lies and what it is called there; without the host, docker and podman mean different places.
+NAME = re.compile(
+    r"(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+|[a-z0-9.-]+:[0-9]+)(/[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*)+"
+)
 # Its rest is what the image is made of: the code, and the lock of what it needs.
 RECIPE = ("Dockerfile", ".dockerignore", "requirements/serve.txt")
 
@@ -49,18 +56,22 @@ def main() -> int:
     """Build; the exit code is 0, that of the step that failed, or 2 where something is missing."""
     arguments = _parse()
     VALUES.unlink(missing_ok=True)  # of the image before, which nobody should release where this one fails
-    engine = arguments.engine or _find_engine()
-    model = _take_model(arguments.model)
-    tag = image_tag(model, _base_id(engine, arguments.base))
-    image = f"{arguments.name}:{tag}"
-    print(f"==> building {image} with {engine}", flush=True)
-    _run([*_build(engine), *_labels(model), *_arguments(model, arguments.base), f"--tag={image}", str(ROOT)])
-    _run([engine, "tag", image, f"{arguments.name}:dev"])  # what docker-compose.yaml takes
+    try:
+        builder = engine.find([arguments.engine] if arguments.engine else engine.ENGINES)
+        model = _take_model(arguments.model)
+        tag = image_tag(model, engine.base_id(builder, arguments.base))
+        image = f"{arguments.name}:{tag}"
+        print(f"==> building {image} with {builder}", flush=True)
+        built_of = [*_labels(model), *_arguments(model, arguments.base)]
+        engine.build(builder, *built_of, f"--tag={image}", str(ROOT))
+        engine.run(builder, "tag", image, f"{arguments.name}:dev")  # what docker-compose.yaml takes
+    except engine.EngineError as error:
+        _stop(str(error), error.code)
     VALUES.write_text(
-        f"# Made by `make image`, for Helm.\nimage:\n  tag: {tag}\n"
+        f"# Made by `make image`, for Helm.\nimage:\n  repository: {arguments.name}\n  tag: {tag}\n"
         f'model:\n  name: {model["name"]}\n  version: "{model["version"]}"\n  digest: {model["digest"]}\n'
     )
-    print(_next_steps(engine, image))
+    print(_next_steps(builder, image, local=arguments.name.startswith("localhost/")))
     return 0
 
 
@@ -85,68 +96,56 @@ def _parse() -> argparse.Namespace:
         default="models:/valence-sentiment@production",
         help="models:/NAME@ALIAS, models:/NAME/VERSION, or a directory with VALENCE_MODEL_VERSION set",
     )
-    parser.add_argument("--name", default="localhost/valence", help="the image's name (default: %(default)s)")
+    parser.add_argument(
+        "--name",
+        type=_name,
+        default="localhost/valence",
+        help="HOST/REPOSITORY without a tag; localhost/… stays on this machine (default: %(default)s)",
+    )
     parser.add_argument(
         "--base",
         default="docker.io/library/python:3.11-slim",
         help="the Python that it builds on; name it by digest for what you publish (default: %(default)s)",
     )
     parser.add_argument(
-        "--engine", choices=ENGINES, help="what builds (default: the first of these that works)"
+        "--engine", choices=engine.ENGINES, help="what builds (default: the first of these that works)"
     )
     return parser.parse_args()
 
 
-def _find_engine() -> str:
-    for name in ENGINES:
-        if shutil.which(name) and not subprocess.run([name, "info"], capture_output=True).returncode:
-            return name
-    return _stop("no docker, podman or buildah works here. Install one (Debian, Ubuntu: apt install buildah)")
+def _name(given: str) -> str:
+    if not NAME.fullmatch(given):
+        raise argparse.ArgumentTypeError(
+            f"{given!r} is no HOST/REPOSITORY without a tag: say registry.example.org/team/valence, or "
+            "localhost/valence for an image that stays on this machine"
+        )
+    return given
 
 
 def _take_model(reference: str) -> dict[str, str]:
-    shutil.rmtree(MODEL, ignore_errors=True)
+    """Put the package into the stage, in place of the one before, and return what it is."""
     STAGE.mkdir(parents=True, exist_ok=True)
     environment = {"VALENCE_REGISTRY": f"sqlite:///{ROOT}/.valence/mlflow.db", **os.environ}
     environment["PYTHONPATH"] = str(ROOT)
-    done = subprocess.run(
-        [sys.executable, "-c", TAKE, reference, str(MODEL)],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if done.returncode:
-        sys.exit(done.returncode)
-    found: dict[str, str] = json.loads(done.stdout)
-    if not found["version"]:
-        _stop(f"{reference} has no version of a registry: name it, VALENCE_MODEL_VERSION=3 make image …")
-    for path in [MODEL, *MODEL.iterdir()]:
-        path.chmod(0o755 if path.is_dir() else 0o644)  # the image's user is none of ours
+    with tempfile.TemporaryDirectory(dir=STAGE) as scratch:
+        draft = Path(scratch) / "model"
+        done = subprocess.run(
+            [sys.executable, "-c", TAKE, reference, str(draft)],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if done.returncode:
+            sys.exit(done.returncode)
+        found: dict[str, str] = json.loads(done.stdout)
+        if not re.fullmatch("[1-9][0-9]{0,8}", found["version"] or ""):
+            _stop(f"{reference} has no version of a registry: name it, VALENCE_MODEL_VERSION=3 make image …")
+        for path in [draft, *draft.iterdir()]:
+            path.chmod(0o755 if path.is_dir() else 0o644)  # the image's user is none of ours
+        shutil.rmtree(MODEL, ignore_errors=True)
+        draft.rename(MODEL)
     return found
-
-
-def _base_id(engine: str, base: str) -> str:
-    """Return the id of the base, which is pulled where it is not there yet."""
-    name = "FromImageID" if engine == "buildah" else "Id"
-    inspect = [engine, "inspect", "--type=image", f"--format={{{{.{name}}}}}", base]
-    done = subprocess.run(inspect, capture_output=True, text=True)
-    if done.returncode:
-        _run([engine, "pull", base])
-        done = subprocess.run(inspect, capture_output=True, text=True)
-    if done.returncode or not done.stdout.strip():
-        _stop(f"{engine} does not know the base {base}: {done.stderr.strip() or 'it has no id'}")
-    return done.stdout.strip()
-
-
-def _build(engine: str) -> list[str]:
-    command = [engine, "build"]
-    if engine != "docker":
-        # Docker's format and a build without namespaces: both work in containers too.
-        command += ["--format=docker", "--isolation=chroot", "--network=host", "--layers"]
-    if certificates := os.environ.get("PIP_CERT"):
-        command.append(f"--secret=id=certificates,src={certificates}")
-    return command
 
 
 def _arguments(model: dict[str, str], base: str) -> list[str]:
@@ -170,32 +169,38 @@ def _labels(model: dict[str, str]) -> list[str]:
     return [f"--label={name}={value}" for name, value in labels.items()]
 
 
-def _next_steps(engine: str, image: str) -> str:
-    run = "podman" if engine == "buildah" else engine
-    load = (
-        f"kind load docker-image {image} --name valence"
-        if engine == "docker"
-        else f"podman save {image} | kind load image-archive /dev/stdin --name valence"
+def _next_steps(builder: str, image: str, *, local: bool) -> str:
+    run = "podman" if builder == "buildah" else builder
+    if local:
+        load = (
+            f"kind load docker-image {image} --name valence"
+            if builder == "docker"
+            else f"podman save {image} | kind load image-archive /dev/stdin --name valence"
+        )
+        steps = [("Load into kind", load), ("Then, on kind", _helm("local", "--wait"))]
+    else:
+        login = f"{builder} login {image.partition('/')[0]}"
+        steps = [
+            ("Push it", f"{builder} push {image}    # after `{login}`"),
+            ("Then, on EKS", _helm("eks", "--wait --timeout 20m")),
+        ]
+    restricted = "--read-only --tmpfs /tmp --cap-drop all"
+    steps.insert(0, ("Run it here", f"{run} run --rm -p 127.0.0.1:3000:3000 {restricted} {image}"))
+    return f"\n{image} is built. Next:\n\n" + "".join(f"  {what:<17}{command}\n" for what, command in steps)
+
+
+def _helm(kind: str, options: str) -> str:
+    """Return the command that releases what was built on a kind of cluster."""
+    return (
+        f"helm upgrade --install valence helm/valence -f helm/valence/values-{kind}.yaml \\\n"
+        f"{'':21}-f {VALUES.relative_to(ROOT)} {options}"
     )
-    return f"""
-{image} is built. Next:
-
-  Run it here      {run} run --rm -p 127.0.0.1:3000:3000 --read-only --tmpfs /tmp --cap-drop all {image}
-  On kind          {load}
-  On a cluster     helm upgrade --install valence helm/valence -f helm/valence/values-local.yaml \\
-                     -f {VALUES.relative_to(ROOT)}
-"""
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, cwd=ROOT)
-    if done.returncode:
-        sys.exit(done.returncode)
-
-
-def _stop(message: str) -> NoReturn:
-    print(f"make: {message}", file=sys.stderr)
-    sys.exit(2)
+def _stop(message: str, code: int = 2) -> NoReturn:
+    if message:
+        print(f"make: {message}", file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

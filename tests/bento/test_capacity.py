@@ -104,3 +104,14 @@ def test_padding_is_cheap_up_to_half_of_what_a_batch_costs_before_its_first_toke
     for tokens in (10, 20, 40, 80):
         capacity.learn(texts=1, tokens=tokens, padded_tokens=tokens, seconds=2 + tokens / 10)
     assert capacity.cheap_padding_tokens == pytest.approx(10)
+
+
+def test_padding_that_costs_less_counts_for_less_and_more_of_it_is_cheap() -> None:
+    capacity = Capacity(lanes=1, batch_tokens=100)
+    capacity.padding_cost = 0.25
+    for tokens in (10, 20, 40, 80):
+        capacity.learn(texts=1, tokens=tokens // 2, padded_tokens=tokens, seconds=2 + tokens / 16)
+    assert capacity.weigh(5, 10) == pytest.approx(6.25)
+    assert capacity.padding == pytest.approx(1.25)
+    assert capacity.curve.seconds(50) == pytest.approx(2 + 50 / 10, rel=0.05)
+    assert capacity.cheap_padding_tokens == pytest.approx(40, rel=0.1)

@@ -1,6 +1,8 @@
 """The runner: nothing lost, nothing mixed up, nobody starved, nobody kept waiting for a timer."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -299,3 +301,28 @@ def test_warming_up_learns_what_a_batch_costs_and_counts_as_nothing_asked() -> N
     run(scenario())
     assert len({len(batch).bit_length() for batch in model.batches}) > 4
     assert max(map(len, model.batches)) * 5 <= BUDGET
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no niceness of its own")
+def test_who_is_nicer_already_stays_so() -> None:
+    """A process may not make itself less nice, and a lane that tried would end."""
+    seen: list[int] = []
+
+    def model(batch: Sequence[Encoding]) -> Scores:
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return np.zeros((len(batch), 1), np.float32)
+
+    async def scenario() -> None:
+        runner = Runner(model, lanes=1, batch_tokens=BUDGET, max_queue_s=1e9, observe=lambda _: None)
+        runner.start()
+        await runner.submit([text(1)])
+        await runner.drain()
+
+    def nice() -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        run(scenario())
+
+    server = threading.Thread(target=nice)
+    server.start()
+    server.join()
+    assert seen == [19]

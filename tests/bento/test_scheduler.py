@@ -44,16 +44,24 @@ class Outcome:
 
 
 class Simulation:
-    """Lanes whose batches take `a + b * padded tokens`, times what is drawn for each batch."""
+    """Lanes whose batches take `a + b * (tokens + cost of padding)`, times what is drawn for each batch."""
 
     def __init__(
-        self, *, lanes: int, slowness: list[int], a: float = 3, b: float = 0.125, max_queue: float = math.inf
+        self,
+        *,
+        lanes: int,
+        slowness: list[int],
+        a: float = 3,
+        b: float = 0.125,
+        max_queue: float = math.inf,
+        padding_cost: float = 1,
     ) -> None:
         self.now = 0.0
         self.lanes = lanes
         self.scheduler = Scheduler(
             lanes=lanes, batch_tokens=BATCH_TOKENS, max_queue_s=max_queue, clock=lambda: self.now
         )
+        self.scheduler.capacity.padding_cost = padding_cost
         self.batches: list[Batch] = []
         self.cheap_padding_tokens: list[float] = []  # when each of them was taken
         self.longest = 0.0
@@ -132,11 +140,14 @@ class Simulation:
                 assert self.now < text.request.deadline
                 self.outcome_of(text).started.setdefault(text.index, self.now)
             slowness = self._slowness[len(self.batches) % len(self._slowness)]
-            seconds = slowness * (self._a + self._b * batch.padded_tokens)
+            seconds = slowness * (self._a + self._b * self._weigh(batch))
             self.longest = max(self.longest, seconds)
             self._later(self.now + seconds, batch)
         assert self._running <= self.lanes
         assert self._running == self.lanes or self.scheduler.depth == 0, "a lane idles while a text waits"
+
+    def _weigh(self, batch: Batch) -> float:
+        return batch.tokens + self.scheduler.capacity.padding_cost * (batch.padded_tokens - batch.tokens)
 
     def _finish(self, batch: Batch) -> None:
         self._running -= 1
@@ -153,6 +164,7 @@ lengths = st.one_of(
     st.lists(st.integers(1, 150), min_size=1, max_size=30),
 )
 slowness = st.lists(st.integers(1, 4), max_size=5)
+padding_costs = st.sampled_from([1, 0.125])
 
 
 def calls(
@@ -208,11 +220,11 @@ def test_everyone_is_answered_once_with_their_own_answer_or_told_why_not(
 
 
 @thorough
-@given(calls=calls(leaving=True), lanes=st.integers(1, 4), slowness=slowness)
+@given(calls=calls(leaving=True), lanes=st.integers(1, 4), slowness=slowness, padding_cost=padding_costs)
 def test_no_batch_is_over_its_budget_or_more_padding_than_is_allowed(
-    calls: list[Call], lanes: int, slowness: list[int]
+    calls: list[Call], lanes: int, slowness: list[int], padding_cost: float
 ) -> None:
-    simulation = Simulation(lanes=lanes, slowness=slowness)
+    simulation = Simulation(lanes=lanes, slowness=slowness, padding_cost=padding_cost)
     simulation.play(calls)
     for batch, cheap_padding_tokens in zip(simulation.batches, simulation.cheap_padding_tokens, strict=True):
         sizes = [len(text) for text in batch.texts]
@@ -224,9 +236,11 @@ def test_no_batch_is_over_its_budget_or_more_padding_than_is_allowed(
 
 
 @thorough
-@given(calls=calls(leaving=True), lanes=st.integers(1, 4), slowness=slowness)
-def test_every_wait_is_within_its_bound(calls: list[Call], lanes: int, slowness: list[int]) -> None:
-    simulation = Simulation(lanes=lanes, slowness=slowness)
+@given(calls=calls(leaving=True), lanes=st.integers(1, 4), slowness=slowness, padding_cost=padding_costs)
+def test_every_wait_is_within_its_bound(
+    calls: list[Call], lanes: int, slowness: list[int], padding_cost: float
+) -> None:
+    simulation = Simulation(lanes=lanes, slowness=slowness, padding_cost=padding_cost)
     for outcome in simulation.play(calls):
         for index, started in outcome.started.items():
             rounds = (index + 2) * simulation.most_waiting
@@ -281,12 +295,12 @@ def test_a_stream_of_single_texts_does_not_starve_a_large_request(
 
 
 @thorough
-@given(calls=calls(), lanes=st.integers(1, 4), limit=st.integers(0, 40))
+@given(calls=calls(), lanes=st.integers(1, 4), limit=st.integers(0, 40), padding_cost=padding_costs)
 def test_who_is_admitted_waits_within_the_limit_and_who_is_refused_is_told_how_long(
-    calls: list[Call], lanes: int, limit: int
+    calls: list[Call], lanes: int, limit: int, padding_cost: float
 ) -> None:
     """On a machine as even as its curve; one batch is what the prediction may be wrong by."""
-    simulation = Simulation(lanes=lanes, slowness=[1], max_queue=limit)
+    simulation = Simulation(lanes=lanes, slowness=[1], max_queue=limit, padding_cost=padding_cost)
     for tokens in (1, BATCH_TOKENS) * 4:
         simulation.scheduler.capacity.learn(
             texts=1, tokens=tokens, padded_tokens=tokens, seconds=3 + 0.125 * tokens

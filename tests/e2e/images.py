@@ -24,7 +24,7 @@ def main() -> int:
             package = _make_package(Path(folder) / version, extra_words=[f"word{version}"])
             wanted = ["--model", str(package.path), "--name", _NAME, *sys.argv[1:]]
             done = subprocess.run(
-                [sys.executable, "scripts/image.py", *wanted],
+                [sys.executable, "-m", "scripts.image", *wanted],
                 cwd=_ROOT,
                 env=os.environ | {"VALENCE_MODEL_VERSION": version},
                 stdout=sys.stderr,

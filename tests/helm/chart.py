@@ -16,10 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "valence"
 CI = sorted((CHART / "ci").glob("*-values.yaml"))
 PINS = CHART / "ci" / "minimal-values.yaml"
-WITH_PINS = [CHART / "values-eks.yaml", CHART / "values-local.yaml"]
+EKS = CHART / "values-eks.yaml"
+ACCOUNT = Path(__file__).with_name("account.yaml")
 # What is rendered: the files to take values from, by name.
 CASES = {path.stem.removesuffix("-values"): (path,) for path in CI} | {
-    path.stem.removeprefix("values-"): (path, PINS) for path in WITH_PINS
+    "eks": (EKS, PINS, ACCOUNT),
+    "local": (CHART / "values-local.yaml", PINS),
 }
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -66,7 +68,8 @@ def render(
     """
     sets = tuple(f"{path}={json.dumps(value)}" for path, value in values.items())
     output = _template(major, CASES[case], sets, chart)
-    return [document for document in yaml.safe_load_all(output) if document]
+    # The parser in C: 6 ms instead of 105 for what has dashboards in it, hundreds of times.
+    return [document for document in yaml.load_all(output, yaml.CSafeLoader) if document]
 
 
 def find(objects: list[Object], kind: str) -> Object:

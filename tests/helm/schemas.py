@@ -1,6 +1,7 @@
 """An object against the schema that its API has for it."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,21 @@ def check(each: Object, version: str) -> None:
         jsonschema.ValidationError: It does not fit, or has a key that the schema does not know.
         kubernetes_validate.SchemaNotFoundError: This Kubernetes has no such kind.
     """
-    custom = _CRDS / f"{each['kind'].lower()}.json"
-    if not custom.exists():
+    if not (custom := _CRDS / f"{each['kind'].lower()}.json").exists():
         assert kubernetes_validate.validate(each, version, strict=True) == version
         return
-    jsonschema.validate(each, _closed(json.loads(custom.read_text())))
+    _validator(custom).validate(each)
     if each["kind"] == "Rollout":  # its pods are those of a Deployment
         shared = {key: each["spec"][key] for key in ("selector", "template")}
         twin = {**each, "apiVersion": "apps/v1", "kind": "Deployment", "spec": shared}
         kubernetes_validate.validate(twin, version, strict=True)
+
+
+@cache
+def _validator(path: Path) -> jsonschema.Draft202012Validator:
+    schema = _closed(json.loads(path.read_text()))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
 
 
 def _closed(schema: Any) -> Any:  # noqa: ANN401 - JSON

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scripts import chart, tools
-from tests.helm.chart import DIGEST, ROOT, HelmError, run_helm
+from tests.helm.chart import ACCOUNT, DIGEST, EKS, ROOT, HelmError, run_helm
 
 TEXT = (ROOT / "docs" / "deploy.md").read_text() + (ROOT / "README.md").read_text()
 RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text()
@@ -24,7 +24,8 @@ UPGRADES = sorted({line for line in COMMANDS if line.startswith("helm upgrade")}
 def image_values(tmp_path: Path) -> Path:
     """What `make image` writes."""
     path = tmp_path / "values.yaml"
-    content = {"image": {"tag": "3-0a1b"}, "model": {"name": "m", "version": "3", "digest": DIGEST}}
+    image = {"repository": "registry.example.org/valence", "tag": "3-0a1b"}
+    content = {"image": image, "model": {"name": "m", "version": "3", "digest": DIGEST}}
     path.write_text(yaml.safe_dump(content))
     return path
 
@@ -40,6 +41,10 @@ def test_helm_takes_the_values_that_are_named(command: str, image_values: Path, 
     named = [argument.replace(".valence/image/values.yaml", str(image_values)) for argument in arguments[2:]]
     kept = [str(ROOT / each) if each.startswith("helm/") else each for each in named if each != "--wait"]
     assert len(kept) < len(named), "`helm test` follows at once: wait until there is what it asks"
+    if str(EKS) in kept:
+        with pytest.raises(HelmError, match=r"certificateArn=.*REPLACE is refused: write the ARN of your"):
+            run_helm(major, "template", "valence", str(ROOT / "helm/valence"), *kept)
+        kept += ["--values", str(ACCOUNT)]
     assert "kind: Deployment" in run_helm(major, "template", "valence", str(ROOT / "helm/valence"), *kept)
 
 

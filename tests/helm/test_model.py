@@ -70,13 +70,21 @@ def test_an_unpinned_model_is_refused_with_the_remedy(values: dict[str, str], ma
 
 
 @pytest.mark.parametrize(
-    "values",
-    [{"model.version": "production"}, {"model.digest": "sha256:12"}, {"image.tag": "latest"}],
+    ("path", "value", "remedy"),
+    [
+        (
+            "model.version",
+            "production",
+            "write the number that `python -m bento.resolve models:/NAME@ALIAS` prints",
+        ),
+        ("model.digest", "sha256:12", "as `make image` writes them to .valence/image/values.yaml"),
+        ("image.tag", "latest", "write the tag that `make image` prints"),
+    ],
     ids=["alias", "short digest", "floating tag"],
 )
-def test_what_moves_is_refused(values: dict[str, str], major: str) -> None:
-    with pytest.raises(HelmError, match="values don't meet the specifications"):
-        render(values=values, major=major)
+def test_what_moves_is_refused_with_the_remedy(path: str, value: str, remedy: str, major: str) -> None:
+    with pytest.raises(HelmError, match=f"{path}={value} is refused.*{remedy}"):
+        render(values={path: value}, major=major)
 
 
 def test_a_change_of_any_setting_makes_new_pods_that_differ_by_checksum() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.helm.chart import HelmError, find, render
 
+CERTIFICATE = "arn:aws:acm:eu-west-1:111122223333:certificate/0a1b"
 AWS = "service.beta.kubernetes.io/aws-load-balancer-"
 
 
@@ -79,8 +80,8 @@ def test_facing_the_internet_without_saying_for_whom_is_refused(major: str) -> N
     ("case", "values", "remedy"),
     [
         ("local", {"service.sourceRanges": ["10.0.0.0/8"]}, "name who may call in networkPolicy.from"),
-        ("local", {"service.aws.certificateArn": "arn:aws:acm:x"}, "for service.type=LoadBalancer"),
-        ("minimal", {"service.aws.certificateArn": "arn:aws:acm:x"}, "set service.port=443"),
+        ("local", {"service.aws.certificateArn": CERTIFICATE}, "for service.type=LoadBalancer"),
+        ("minimal", {"service.aws.certificateArn": CERTIFICATE}, "set service.port=443"),
     ],
 )
 def test_what_would_have_no_effect_is_refused(

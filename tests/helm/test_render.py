@@ -46,7 +46,7 @@ def test_the_notes_tell_the_next_command() -> None:
     for case, words in {
         "local": ("kubectl rollout status deployment/valence", "http://localhost:3000/docs"),
         "argo-keda": ("kubectl argo rollouts status valence",),
-        "ingress-registry": ("kubectl port-forward",),
+        "ingress-registry": ("kubectl port-forward", "curl -s https://sentiment.example.org/predict "),
         "minimal": ("pod-readiness-gate-inject",),
         "placed": ("pod-readiness-gate-inject", "leave it unset"),
     }.items():

@@ -1,4 +1,7 @@
-"""BERT's layers in the form that is exported: few large operators, as each costs time by itself."""
+"""BERT's layers in the form that is exported: without padding, and few large operators, as each costs time.
+
+States are those of a batch's tokens, one row each [1, rows, hidden]: see `TokenRows`.
+"""
 
 from typing import Any, cast
 
@@ -7,88 +10,73 @@ from torch.nn import functional
 from transformers import BertModel
 from transformers.models.bert.modeling_bert import BertLayer
 
+from training.families.token_rows import TokenRows
 
-def embed(bert: BertModel, input_ids: torch.Tensor) -> torch.Tensor:
-    """Return the states that the first layer reads [texts, tokens, hidden].
+
+def number_tokens(bert: BertModel, mask: torch.Tensor) -> TokenRows:
+    """Return where the tokens of a batch stand.
+
+    Args:
+        bert: The model.
+        mask: 1 for a token, 0 for padding [texts, tokens].
+    """
+    heads = bert.config.num_attention_heads
+    return TokenRows(mask, heads=heads, width=bert.config.hidden_size // heads)
+
+
+def embed(bert: BertModel, input_ids: torch.Tensor, rows: TokenRows) -> torch.Tensor:
+    """Return the states that the first layer reads.
 
     Args:
         bert: The model.
         input_ids: Tokens [texts, tokens].
+        rows: Where they stand.
     """
     embeddings = cast("Any", bert.embeddings)
-    # Nothing but weights until it is cut to the number of tokens, so the exporter works it out.
+    # Nothing but weights until rows are taken of it, so the exporter works it out.
     places = embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]
-    states = embeddings.word_embeddings(input_ids) + places[: input_ids.shape[1]]
+    states = embeddings.word_embeddings(rows.pack(input_ids)) + functional.embedding(rows.places, places)
     result: torch.Tensor = embeddings.LayerNorm(states)
     return result
 
 
-def run_layer(layer: BertLayer, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return the layer's states [texts, tokens, hidden].
+def run_layer(layer: BertLayer, states: torch.Tensor, rows: TokenRows) -> torch.Tensor:
+    """Return the layer's states.
 
     Args:
         layer: One of `bert.encoder.layer`.
-        states: What it reads [texts, tokens, hidden].
-        mask: 1 for a token, 0 for padding [texts, tokens].
+        states: What it reads.
+        rows: Where the tokens stand.
     """
-    query, key, value = _project(layer, states, "query", "key", "value")
-    return _finish(layer, states, query, key, value, mask)
+    projected = _project(layer, states, "query", "key", "value")
+    found = rows.attend(*rows.split(projected, 3))
+    return _finish(layer, states, rows.join(found))
 
 
-def run_layer_for_first(layer: BertLayer, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def run_layer_for_first(layer: BertLayer, states: torch.Tensor, rows: TokenRows) -> torch.Tensor:
     """Return what the layer makes of each text's first token [texts, 1, hidden]; see `run_layer`."""
-    first = states[:, :1]
-    key, value = _project(layer, states, "key", "value")
-    return _finish(layer, first, cast("Any", layer.attention.self.query)(first), key, value, mask)
+    first = rows.first(states)
+    attention = layer.attention.self
+    query = _project(layer, first, "query")
+    query = query.view(-1, attention.num_attention_heads, 1, attention.attention_head_size)
+    found = rows.attend(query, *rows.split(_project(layer, states, "key", "value"), 2))
+    return _finish(layer, first, found.view(-1, 1, attention.all_head_size))
 
 
-def _project(layer: BertLayer, states: torch.Tensor, *names: str) -> tuple[torch.Tensor, ...]:
+def _project(layer: BertLayer, states: torch.Tensor, *names: str) -> torch.Tensor:
     # One large product is quicker than several.
-    linears = [cast("torch.nn.Linear", getattr(layer.attention.self, name)) for name in names]
-    weight, bias = (torch.cat([getattr(linear, part) for linear in linears]) for part in ("weight", "bias"))
-    return torch.split(functional.linear(states, weight, bias), [one.out_features for one in linears], dim=-1)
+    attention = layer.attention.self
+    linears = [cast("torch.nn.Linear", getattr(attention, name)) for name in names]
+    # What attention divides the products of queries and keys by; part of the weights, it costs no operator.
+    scales = [attention.attention_head_size**-0.5 if name == "query" else 1.0 for name in names]
+    weight, bias = (
+        torch.cat([getattr(linear, part) * scale for linear, scale in zip(linears, scales, strict=True)])
+        for part in ("weight", "bias")
+    )
+    return functional.linear(states, weight, bias)
 
 
-def _finish(
-    layer: BertLayer,
-    states: torch.Tensor,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    mask: torch.Tensor,
-) -> torch.Tensor:
-    heads = layer.attention.self.num_attention_heads
-    found = cast("Any", _Attention).apply(query, key, value, mask.to(torch.int32), heads)
+def _finish(layer: BertLayer, states: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
     attended = layer.attention.output(found, states)
     result: torch.Tensor = layer.output(layer.intermediate(attended), attended)
     return result
-
-
-def _split(states: torch.Tensor, heads: int) -> torch.Tensor:
-    return states.view(*states.shape[:2], heads, -1).transpose(1, 2)
-
-
-class _Attention(torch.autograd.Function):
-    """One operator of ONNX Runtime, where torch's own functions would be exported as two dozen."""
-
-    @staticmethod
-    def forward(
-        _: Any,  # noqa: ANN401
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        mask: torch.Tensor,
-        heads: int,
-    ) -> torch.Tensor:
-        query, key, value = (_split(part, heads) for part in (query, key, value))
-        found = functional.scaled_dot_product_attention(query, key, value, mask.bool()[:, None, None])
-        return found.transpose(1, 2).flatten(2)
-
-    @staticmethod
-    def symbolic(graph: Any, query: Any, key: Any, value: Any, mask: Any, heads: int) -> Any:  # noqa: ANN401
-        nothing = graph.op("prim::Constant")  # a bias, which the products have added already
-        nothing.setType(torch.OptionalType.ofTensor())
-        operator = "com.microsoft::MultiHeadAttention"
-        found = graph.op(operator, query, key, value, nothing, mask, num_heads_i=heads)
-        found.setType(query.type())
-        return found

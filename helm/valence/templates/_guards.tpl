@@ -1,5 +1,9 @@
 {{/* What a schema cannot say: values that contradict one another are refused with the remedy. */}}
 {{- define "valence.guards" -}}
+{{- include "valence.checkForms" . }}
+{{- if eq .Values.image.tag "latest" }}
+  {{- fail "image.tag=latest is refused, as it moves, and going back would not bring the former image back: write the tag that `make image` prints, or add `-f .valence/image/values.yaml`" }}
+{{- end }}
 {{- with .Values.model }}
   {{- if or (not .digest) (not (toString .version)) }}
     {{- fail "model.version and model.digest are required: add `-f .valence/image/values.yaml`, which `make image` writes, or set both (`python -m bento.build` prints them)" }}
@@ -61,6 +65,6 @@
   {{- end }}
 {{- end }}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) }}
-  {{- fail "ingress.host is required where ingress.enabled is true" }}
+  {{- fail "ingress.host is required where ingress.enabled is true: name the host that it answers for, such as sentiment.example.org" }}
 {{- end }}
 {{- end -}}

@@ -145,7 +145,7 @@ def rbf(a: _Vectors, b: _Vectors, gamma: float) -> _Kernel:
     kernel = a @ b.T
     kernel -= 1.0
     kernel *= 2.0 * gamma
-    return np.exp(kernel, out=kernel).astype(np.float64)
+    return np.asarray(np.exp(kernel, out=kernel), np.float64)
 
 
 def _fit_head(train: Labelled, kernel: _Kernel, learn: Callable[[_Rows], Machine]) -> LogisticRegression:

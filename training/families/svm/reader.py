@@ -38,11 +38,12 @@ class Encoder(torch.nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Return embeddings [batch, size]."""
         mask = attention_mask.unsqueeze(-1).to(torch.float32)
-        states = bert_layers.embed(self.bert, input_ids)
+        rows = bert_layers.number_tokens(self.bert, attention_mask)
+        states = bert_layers.embed(self.bert, input_ids, rows)
         means = []
         for layer in cast("Iterable[BertLayer]", self.bert.encoder.layer):
-            states = bert_layers.run_layer(layer, states, attention_mask)
-            mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1.0)
+            states = bert_layers.run_layer(layer, states, rows)
+            mean = (rows.unpack(states) * mask).sum(1) / mask.sum(1).clamp(min=1.0)
             means.append(torch.nn.functional.normalize(mean, dim=1))
         embeddings: torch.Tensor = torch.cat(means[-_LAYERS:], dim=1) / _LAYERS**0.5
         return embeddings

@@ -10,7 +10,7 @@ from transformers import BertForSequenceClassification, PreTrainedModel
 from transformers.models.bert.modeling_bert import BertLayer
 
 from training.errors import TrainingError
-from training.families.bert_layers import embed, run_layer, run_layer_for_first
+from training.families.bert_layers import embed, number_tokens, run_layer, run_layer_for_first
 from training.families.minilm import pad
 from training.families.torch_graph import export_graph
 
@@ -33,11 +33,12 @@ class Classifier(torch.nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Return probabilities [batch, labels]."""
         bert = self.model.bert
-        states = embed(bert, input_ids)
+        rows = number_tokens(bert, attention_mask)
+        states = embed(bert, input_ids, rows)
         *layers, last = cast("Iterable[BertLayer]", bert.encoder.layer)
         for layer in layers:
-            states = run_layer(layer, states, attention_mask)
-        first = run_layer_for_first(last, states, attention_mask)
+            states = run_layer(layer, states, rows)
+        first = run_layer_for_first(last, states, rows)
         logits = self.model.classifier(cast("Any", bert.pooler)(first))
         return torch.softmax(logits, dim=-1)
 
