@@ -96,8 +96,8 @@ def export(
     untempered = _score(_open(draft, fitted.tokenizer, fitted.graph), validation.texts, "validation")
     temperature = fit_temperature(untempered, labels, validation.labels)
     exact = replace(fitted, graph=temper(fitted.graph, temperature))
-    graph, quantisation, scorer = _choose_form(draft, exact, untempered, validation)
-    scores = {part: _score(scorer, parts[part].texts, part) for part in ("validation", "test")}
+    graph, quantisation, scorer, scored = _choose_form(draft, exact, untempered, validation)
+    scores = {"validation": scored, "test": _score(scorer, parts["test"].texts, "test")}
     evaluations = {part: evaluate(scores[part], labels, parts[part].labels) for part in scores}
     tokenizer = load_tokenizer(fitted.tokenizer)
     lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(parts["train"].texts)]
@@ -124,22 +124,22 @@ def _open(draft: Manifest, tokenizer: bytes, graph: bytes) -> Scorer:
 
 def _choose_form(
     draft: Manifest, exact: Graph, before: NDArray[np.float32], validation: Rows
-) -> tuple[bytes, Quantisation, Scorer]:
-    """Return the quickest graph whose cost is acceptable, that cost, and its scorer.
+) -> tuple[bytes, Quantisation, Scorer, NDArray[np.float32]]:
+    """Return the quickest graph whose cost is acceptable, that cost, its scorer, and its validation scores.
 
     `before` are scores of the exact graph; a temperature would not change which is the highest.
     """
     graph = int8_rows(exact.graph)
-    if graph is None:
-        return exact.graph, Quantisation(), _open(draft, exact.tokenizer, exact.graph)
-    quick = _open(draft, exact.tokenizer, graph)
-    after = _score(quick, validation.texts, "validation")
-    cost = measure_cost(INT8_ROWS, quick, before, after, validation)
-    chosen = is_acceptable(cost)
-    print(f"  {describe(cost)}: {'chosen' if chosen else 'left, fp32 stays'}", flush=True)
-    if chosen:
-        return graph, cost, quick
-    return exact.graph, Quantisation(), _open(draft, exact.tokenizer, exact.graph)
+    if graph is not None:
+        quick = _open(draft, exact.tokenizer, graph)
+        after = _score(quick, validation.texts, "validation")
+        cost = measure_cost(INT8_ROWS, quick, before, after, validation)
+        chosen = is_acceptable(cost)
+        print(f"  {describe(cost)}: {'chosen' if chosen else 'left, fp32 stays'}", flush=True)
+        if chosen:
+            return graph, cost, quick, after
+    scorer = _open(draft, exact.tokenizer, exact.graph)
+    return exact.graph, Quantisation(), scorer, _score(scorer, validation.texts, "validation")
 
 
 def _score(scorer: Scorer, texts: Sequence[str], part: str) -> NDArray[np.float32]:
