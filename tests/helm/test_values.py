@@ -123,8 +123,6 @@ def test_null_is_refused_as_it_takes_a_default_away(path: str, major: str) -> No
         ("autoscaling.targetCapacityRatio", 2),
         ("ingress.enabled", "yes"),
         ("monitoring.labels", {"release": 1}),
-        ("monitoring.docsUrl", "git.example.org/docs"),
-        ("monitoring.docsUrl", 'https://git.example.org/"docs'),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_by_its_name(path: str, value: object, major: str) -> None:
@@ -156,6 +154,11 @@ ILL_FORMED: dict[str, list[Any]] = {
     "serviceAccount.roleArn": ["valence"],
     "monitoring.namespace": ["Monitoring"],
     "monitoring.prometheusUrl": ["prometheus:9090", ""],
+    "monitoring.docsUrl": [
+        "git.example.org/docs",
+        'https://git.example.org/"docs',
+        "https://me:secret@git.example.org",
+    ],
 }
 
 

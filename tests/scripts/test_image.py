@@ -82,7 +82,12 @@ def stage(tmp_path: Path) -> Path:
 
 def test_make_hands_its_variables_on() -> None:
     named = ["MODEL=models:/m/3", "NAME=example.org/a b", "BASE=python:3", "ENGINE=buildah"]
-    told = subprocess.run(["make", "--dry-run", "image", *named], cwd=ROOT, capture_output=True, text=True)
+    told = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "image", *named],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     *_, command = told.stdout.replace("\\\n", "").splitlines()
     assert shlex.split(command) == [
         *(".venv/bin/python", "-m", "scripts.image", "--model", "models:/m/3"),

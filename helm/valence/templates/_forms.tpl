@@ -62,6 +62,9 @@ monitoring.namespace:
 monitoring.prometheusUrl:
   like: '^https?://[^@]+$'
   write: http(s)://host:port and no credentials
+monitoring.docsUrl:
+  like: '^(https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~%/-]*)?)?$'
+  write: where docs/ can be read, such as https://git.example.org/valence/blob/main/docs
 {{- end -}}
 
 {{- define "valence.checkForms" -}}
