@@ -28,27 +28,33 @@ _GONE_WITHIN_S = 120
 # A case is over when the balancer has forgotten the pods that left, as some are sent to them until then.
 _AFTERWARDS_S = REMOVAL_DELAY_S + 1
 _KEPT_RATE = 0.9  # of the rate, below which too little was sent to prove anything
+_MISSING = "what is MISSING above has to be there first; nothing was changed"
 _EXPECTED = (CaseError, ClusterError, HelmError, LoadError, ApiException, HTTPError)
 
 
 def main() -> int:
     """Run the cases; see `--help` for the exit codes."""
     options = parse(list(CASES))
+    _say("before anything is changed:")
+    missing = False
+    for finding in preflight.unnamed(options.image, options.other):
+        _say(str(finding))
+        missing = True
     try:
         api = config.new_client_from_config(context=options.context or None)
     except ConfigException as error:
-        return _stop(f"no cluster: {error}. KUBECONFIG names a file, --context one of its contexts")
+        _say(str(preflight.no_cluster(error)))
+        return _stop(_MISSING)
     cluster = Cluster(api, f"valence-e2e-{uuid.uuid4().hex[:6]}")
-    _say("before anything is changed:")
-    missing = False
+    images = [image for image in (options.image, options.other) if image]
     try:
-        for finding in preflight.look(api, cluster, [options.image, options.other], options.url):
+        for finding in preflight.look(api, cluster, images, options.url):
             _say(str(finding))
             missing = missing or finding.level is preflight.Level.MISSING
     except (ApiException, HTTPError) as error:
         return _stop(f"the Kubernetes API: {error}")
     if missing:
-        return _stop("what is MISSING above has to be there first; nothing was changed")
+        return _stop(_MISSING)
     if options.preflight_only:
         _say("nothing is missing; nothing was changed. Next: make e2e")
         return 0
