@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def needing(command: str, install: str) -> Iterator[None]:
-    """Import a command's modules in here: where a package is missing, one line says so and the exit code is 2.
+    """Import a command's modules in here: a missing package is told in one line, with exit code 2.
 
     Args:
         command: Its name.
