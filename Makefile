@@ -7,7 +7,8 @@ SHAPE  ?= steady
 VENV   := .venv/bin
 export TORCH_INDEX
 
-data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
+data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)") $(if $(TEXT),--text "$(TEXT)") \
+  $(if $(LABEL),--label "$(LABEL)") $(if $(RATING),--rating "$(RATING)")
 
 .DEFAULT_GOAL := help
 .PHONY: help serve observe train image test test-image observe-test load e2e bench check lock
@@ -15,14 +16,14 @@ data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-serve: ## Train what changed, build the Bento and serve it (DATA=, TEST=, HOST=, PORT=, TORCH_INDEX=, PYTHON=)
+serve: ## Train what changed, build the Bento and serve it (DATA=, TEST=, TEXT=, LABEL=, RATING=, HOST=, PORT=, TORCH_INDEX=, PYTHON=)
 	@$(PYTHON) scripts/bootstrap.py train
 	@$(VENV)/python scripts/serve.py --host $(HOST) --port $(PORT) $(data)
 
 observe: ## Watch what `make serve` serves: Prometheus, Alertmanager, Grafana where it is installed (PORT=)
 	@$(PYTHON) scripts/observe.py --port $(PORT)
 
-train: ## Train and register without serving (DATA=, TEST=)
+train: ## Train and register without serving (DATA=, TEST=, TEXT=, LABEL=, RATING=)
 	@$(PYTHON) scripts/bootstrap.py train
 	@PYTHONPATH=. $(VENV)/python -m training $(data)
 

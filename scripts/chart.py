@@ -3,6 +3,7 @@
 `tests/helm/test_fresh.py` compares.
 """
 
+import argparse
 import re
 import subprocess
 import sys
@@ -131,6 +132,7 @@ _Readable.add_representer(str, _lines)
 
 def main() -> int:
     """Write it all."""
+    argparse.ArgumentParser(prog="python -m scripts.chart", description=__doc__).parse_args()
     try:
         bases = {BASES / kind: base(kind) for kind in KINDS}
     except ToolError as error:

@@ -33,7 +33,7 @@ def main() -> int:
     _run([sys.executable, "-c", CHECK_SETTINGS], environment)  # before minutes of training, not after
     data = [
         part
-        for name in ("data", "test")
+        for name in ("data", "test", "text", "label", "rating")
         if (value := getattr(arguments, name))
         for part in (f"--{name}", value)
     ]
@@ -78,6 +78,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--data", help="your own text,label file: .csv, .csv.gz or .parquet")
     parser.add_argument("--test", help="a test file of the same form")
+    for name in ("text", "label", "rating"):
+        parser.add_argument(f"--{name}", metavar="COLUMN", help=f"the column of {name}s in them")
     return parser.parse_args()
 
 

@@ -249,6 +249,20 @@ def test_what_is_no_port_is_refused(home: Home, port: str) -> None:
     assert f"{port} is not a port" in done.stderr
 
 
+def test_columns_of_other_names_are_named_to_make_serve(home: Home) -> None:
+    options = ("--port", str(free_port()), "--data", str(home.data))
+    done = home.run("scripts/serve.py", *options, "--text", "review")
+    assert done.returncode == 2
+    assert "no column review; the columns there are 'text', 'label'" in done.stderr
+    assert "Running stage" not in done.stdout
+
+
+def test_columns_of_no_file_are_refused(home: Home) -> None:
+    done = home.run("-m", "training", "--rating", "stars")
+    assert done.returncode == 2
+    assert "--rating: of which file?" in done.stderr
+
+
 def test_a_wrong_setting_is_told_before_anything_is_trained(home: Home) -> None:
     environment = home.environment | {"VALENCE_LANES": "-3"}
     command = [sys.executable, "scripts/serve.py", "--port", str(free_port())]

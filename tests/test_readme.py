@@ -21,6 +21,10 @@ def test_what_it_links_to_is_there() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def test_it_leads_to_every_document() -> None:
+    assert [path.name for path in (ROOT / "docs").glob("*.md") if f"](docs/{path.name})" not in README] == []
+
+
 def test_the_layout_names_every_folder() -> None:
     named = set(re.findall(r"^\| `([a-z0-9]+)/` \|", README, re.MULTILINE))
     holds_code = {path.parts[0] for path in (path.relative_to(ROOT) for path in ROOT.glob("[a-z]*/*"))}

@@ -36,6 +36,8 @@ def _main() -> None:
         "--reference", type=Path, metavar="OUT", help="write the models:/ reference of the version to a file"
     )
     arguments = parser.parse_args()
+    if not arguments.data and (named := [f"--{field}" for field in _COLUMNS if getattr(arguments, field)]):
+        parser.error(f"{', '.join(named)}: of which file? Name it with --data (with make DATA=)")
 
     directory = PROJECT
     if arguments.data or arguments.test:

@@ -14,6 +14,7 @@ from training.html_report import Compared, write_report
 from training.predictions import Predictions
 from training.records import ARTIFACTS, Record, Result
 from training.register import COMPARISON, results
+from training.usage import no_arguments
 
 TABLE = COMPARISON / "model_comparison.csv"
 EVALUATION = COMPARISON / "model_evaluation.json"
@@ -152,6 +153,7 @@ def _row(one: Compared, summary: Summary) -> dict[str, object]:
 
 
 def _main() -> None:
+    no_arguments("training.compare", __doc__)
     found = results()
     if not found:
         raise TrainingError("nothing is trained here yet; run `dvc repro`")

@@ -113,8 +113,12 @@ def _read_json(location: str, columns: Columns) -> Iterator[Batch]:
 
 def _json_object(location: str, line: str, number: int) -> dict[str, object]:
     try:
-        row = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
+        row = json.loads(line.rstrip())
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{location}: line {number} is not JSON: {error.msg} at column {error.colno}"
+        ) from error
+    except RecursionError as error:
         raise InputError(f"{location}: line {number} is not JSON: {error}") from error
     if not isinstance(row, dict):
         raise InputError(f"{location}: line {number} is no JSON object; one in each line is expected")
@@ -168,7 +172,8 @@ def _check_columns(location: str, columns: Columns, found: Sequence[str]) -> Non
         hint = "; columns must be separated by commas" if len(found) == 1 and ";" in found[0] else ""
         raise InputError(
             f"{location}: no column {' and no column '.join(missing)}; the columns there are {names}{hint}. "
-            "Rename them, or name them in params.yaml (data.columns)"
+            "Rename them, or name yours: --text, --label, --rating (with make TEXT=, LABEL=, RATING=; for "
+            "dvc repro data.columns in params.yaml)"
         )
 
 

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from training.usage import no_arguments
+
 LEXICON: Final = Path(__file__).with_name("lexicon.toml")
 CORPUS: Final = Path(__file__).parent / "corpus" / "grammar.csv"
 SEED: Final = 20240607
@@ -185,6 +187,7 @@ def render(grammar: Grammar) -> str:
 
 def main() -> None:
     """Write the corpus beside its final name, then move it there."""
+    no_arguments("training.grammar", __doc__)
     with tempfile.NamedTemporaryFile("wb", dir=CORPUS.parent, suffix=".tmp", delete=False) as part:
         part.write(render(Grammar()).encode())
     Path(part.name).chmod(0o644)

@@ -11,6 +11,7 @@ from training import tracking
 from training.errors import TrainingError, run
 from training.project import PROJECT, python
 from training.records import MODEL_NAME
+from training.usage import no_arguments
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -106,6 +107,7 @@ def _open_kept() -> "MlflowClient":
 
 
 def _main() -> None:
+    no_arguments("training.kept_runs", __doc__)
     logged = log_all(tracking.open_client())
     for before, now in logged.items():
         print(f"run {before}, kept here, is run {now} now")

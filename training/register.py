@@ -8,6 +8,7 @@ from training import families, kept_runs, registry, tracking
 from training.errors import TrainingError, run
 from training.params import PARAMS, read_params
 from training.records import ARTIFACTS, Registration, Result
+from training.usage import no_arguments
 
 REGISTRATION = ARTIFACTS / "registration.json"
 COMPARISON = ARTIFACTS / "comparison"
@@ -41,6 +42,7 @@ def _files() -> list[Path]:
 
 
 def _main() -> None:
+    no_arguments("training.register", __doc__)
     found = results()
     if not found:
         raise TrainingError("nothing is trained here yet; run `dvc repro`")

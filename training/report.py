@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from training.records import DataReport, Registration, Result, Source, StageReport
 
-_WIDTH_OF_A_FILE = 120
+_WIDTH_OF_A_FILE = 140
 
 
 def open_console() -> Console:
@@ -43,10 +43,17 @@ def print_stage(console: Console, report: StageReport) -> None:
 
 def print_comparison(console: Console, results: Sequence[Result]) -> None:
     """Print how the families do on validation, by which the best is chosen, and on test; the best first."""
+    longest = max(len(result.family) for result in results)
     for part in results[0].evaluations:
         labels = list(results[0].evaluations[part].classes)
         measures = ("accuracy", "precision", "recall", "macro-F1")
-        table = Table("family", *measures, *(f"F1 {label}" for label in labels), "size", "trained in")
+        table = Table(
+            Column("family", no_wrap=True, min_width=longest),
+            *measures,
+            *(f"F1 {label}" for label in labels),
+            "size",
+            "trained in",
+        )
         table.title = f"on {results[0].evaluations[part].rows} {part} rows"
         for result in results:
             scores = result.evaluations[part]

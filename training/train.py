@@ -53,7 +53,10 @@ def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
     parser.add_argument("family", choices=sorted(families.FAMILIES))
     training = train(parser.parse_args().family)
-    print(f"{training.family}: trained on {training.train_rows} rows in {training.train_seconds:.1f} s")
+    print(
+        f"{training.family}: trained in {training.train_seconds:.1f} s; the training part has "
+        f"{training.train_rows} rows"
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from bento.batch.measure import write_measures
-from bento.batch.score import Report, score_file
+from bento.batch.score import Report, check_files, score_file
 from bento.batch.table import InputError
 from bento.cpus import usable_cpus
 from bento.package import MODEL_NAME, Package, PackageError, read_package
@@ -35,6 +35,7 @@ def main() -> int:
     arguments = _parse()
     console = Console(stderr=True)
     try:
+        check_files(arguments.source, arguments.target)  # before a model is fetched
         settings = load_settings()
         reference = arguments.model or settings.model or f"models:/{MODEL_NAME}@production"
         package = read_package(

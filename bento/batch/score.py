@@ -49,10 +49,10 @@ def score_file(
         How many rows went through; all columns and the order of rows are kept.
 
     Raises:
-        InputError: `source` is not such a file, or there is no writing to `target`.
+        InputError: `source` is not such a file, or there is no writing CSV to `target`.
         OSError: A file cannot be read or written; `target` is as it was.
     """
-    _check_target(target, source)
+    check_files(source, target)
     added = ["sentiment", "confidence", "certain", *(f"score_{label}" for label in scorer.labels)]
     rows = unscored = 0
     with ExitStack() as stack:
@@ -77,11 +77,22 @@ def score_file(
     return Report(rows, unscored)
 
 
-def _check_target(target: Path, source: Path) -> None:
+def check_files(source: Path, target: Path) -> None:
+    """Refuse names of files that cannot be meant, before anything is read.
+
+    Raises:
+        InputError: There is no file to read, or the one to write cannot be CSV.
+    """
+    if not source.exists():
+        raise InputError(f"{source}: no such file; name a CSV file that is there")
+    if source.is_dir():
+        raise InputError(f"{source}: is a folder; name a CSV file in it")
     if target.is_dir():
         raise InputError(f"{target}: is a folder; name a file in it")
     if target.exists() and target.samefile(source):
         raise InputError(f"{target}: would overwrite the file that is read; name another output file")
+    if not target.name.endswith((".csv", ".csv.gz")):
+        raise InputError(f"{target}: what is written is CSV; name a file that ends in .csv or .csv.gz")
 
 
 def _score_rows(chunk: list[Row], text_column: int, scorer: Scorer) -> list[Row]:

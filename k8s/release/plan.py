@@ -41,7 +41,7 @@ def make_plan(
         ReleaseError: A file cannot be read or scored.
     """
     folder = PLANS / f"{live.model.version}-{candidate.model.version}-{candidate.model.digest[7:19]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    PLANS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".plan-", dir=PLANS) as scratch:
         source = _as_csv(sample, Path(scratch) / "sample.csv")
         costs = {}
@@ -49,9 +49,10 @@ def make_plan(
             say(f"scoring {sample} with {found.model}")
             costs[name] = _score(found, source, Path(scratch) / f"{name}.csv")
         say("comparing")
-        difference = compare_files(
-            Path(scratch) / "live.csv", Path(scratch) / "candidate.csv", folder / "flips.csv"
-        )
+        flips = Path(scratch) / "flips.csv"
+        difference = compare_files(Path(scratch) / "live.csv", Path(scratch) / "candidate.csv", flips)
+        folder.mkdir(exist_ok=True)
+        flips.replace(folder / flips.name)
     plan = {
         "schema_version": SCHEMA_VERSION,
         "live": _name(live),

@@ -51,7 +51,7 @@ Exit codes: 0 every case passed, 1 one did not, 2 it could not begin.
 
 @dataclass(frozen=True)
 class Options:
-    """How to run."""
+    """How to run; where `preflight_only`, `image` and `other` may be empty."""
 
     image: str
     other: str
@@ -100,11 +100,11 @@ def parse(names: list[str], arguments: list[str] | None = None) -> Options:
     )
     given = parser.parse_args(arguments)
     image, other = (os.environ.get(name, "") for name in ("VALENCE_IMAGE", "VALENCE_IMAGE_OTHER"))
-    if not image or not other:
+    if not (image and other) and not given.preflight:  # which says so among what else is missing
         parser.error(
             "VALENCE_IMAGE and VALENCE_IMAGE_OTHER have to name two images; --help says how to make them"
         )
-    for name in (image, other):
+    for name in filter(None, (image, other)):
         try:
             image_values(name)
         except ValueError as error:

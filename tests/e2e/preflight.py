@@ -60,6 +60,21 @@ class Finding:
         return f"  {self.level:8} {self.text}"
 
 
+def unnamed(image: str, other: str) -> Iterator[Finding]:
+    """Yield a line for each of the two images that nobody has named."""
+    for variable, named in (("VALENCE_IMAGE", image), ("VALENCE_IMAGE_OTHER", other)):
+        if not named:
+            yield Finding(Level.MISSING, f"{variable}: an image that it names; --help says how to make one")
+
+
+def no_cluster(error: Exception) -> Finding:
+    """Say that there is no cluster to look at; what it lacks is not known either."""
+    return Finding(
+        Level.MISSING,
+        f"a cluster: {_short(error).rstrip('.')}; KUBECONFIG names a file, --context one of its contexts",
+    )
+
+
 def look(api: client.ApiClient, cluster: Cluster, images: list[str], url: str) -> Iterator[Finding]:
     """Yield what is there and what is missing; nothing is changed."""
     host = api.configuration.host

@@ -130,6 +130,30 @@ def test_without_images_it_says_what_to_set(tmp_path: Path) -> None:
     assert "VALENCE_IMAGE and VALENCE_IMAGE_OTHER" in done.stderr
 
 
+def test_a_preflight_names_the_images_and_the_cluster_that_are_missing(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VALENCE_IMAGE")}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.e2e", "--preflight"],
+        cwd=ROOT,
+        env=environment | {"KUBECONFIG": str(tmp_path / "none")},
+        capture_output=True,
+        text=True,
+    )
+    missing = [line.split()[1] for line in done.stdout.splitlines() if "MISSING" in line]
+    assert missing == ["VALENCE_IMAGE:", "VALENCE_IMAGE_OTHER:", "a"], done.stdout
+    assert "a cluster: " in done.stdout
+    assert (done.returncode, "nothing was changed" in done.stderr) == (2, True)
+
+
+def test_without_images_a_preflight_still_looks_at_the_cluster(miniature: Miniature, tmp_path: Path) -> None:
+    suite = Suite(miniature, tmp_path)
+    del suite.environment["VALENCE_IMAGE"]
+    code, said = suite.run("--preflight")
+    assert code == 2
+    assert "MISSING  VALENCE_IMAGE: " in said
+    assert "of 2 nodes take pods" in said
+
+
 def test_its_help_says_how_to_run_it_everywhere() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.e2e", "--help"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -151,6 +151,7 @@ def test_a_sample_that_cannot_be_read_is_named(
         (tmp_path / sample_name).write_bytes(content)
     done = plan(tmp_path, registry.uri, "--sample", sample_name)
     assert done.code == 2
+    assert list(tmp_path.glob(".valence/releases/*")) == []
     assert said in done.said
 
 

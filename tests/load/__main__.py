@@ -22,16 +22,21 @@ _VERDICT_IS_OURS = ("--exit-code-on-error", "0", "--only-summary", "--loglevel",
 def main() -> int:
     """Run the load test."""
     arguments, for_locust = _parse()
+    if _locust(["--list", *for_locust], stdout=subprocess.DEVNULL):  # which reads them all, and asks nobody
+        sys.stderr.write("load: the line above says which option cannot be used; nothing was begun\n")
+        return 2
     arguments.reports.mkdir(parents=True, exist_ok=True)
     report = arguments.reports / "report.html"
+    report.unlink(missing_ok=True)  # so that none is taken for this run's
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the server ends too
     try:
         with _server(arguments) as url:
-            code = _run_locust(url, report, for_locust)
+            code = _locust(["--host", url, "--html", str(report), *for_locust])
     except ServerError as error:
         sys.stderr.write(f"load: {error}\n")
         return 2
-    sys.stdout.write(f"load: the report is {report}\n")
+    if report.exists():
+        sys.stdout.write(f"load: the report is {report}\n")
     return code
 
 
@@ -43,10 +48,16 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
         epilog="All other options are locust's: --users, --run-time, --shape, --seed, --max-error-ratio, "
         "--max-p95-ms, --max-p99-ms",
     )
-    parser.add_argument("--url", type=lambda url: url.rstrip("/"), help="a server that runs already")
+    parser.add_argument("--url", type=_url, help="a server that runs already: http://localhost:3000")
     parser.add_argument("--model", help="what to serve otherwise (default: what is in production)")
     parser.add_argument("--reports", type=Path, default=_REPORTS, help="folder for report and server log")
     return parser.parse_known_args()
+
+
+def _url(given: str) -> str:
+    if not given.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{given} does not begin with http://; try http://{given}")
+    return given.rstrip("/")
 
 
 def _server(arguments: argparse.Namespace) -> AbstractContextManager[str]:
@@ -57,12 +68,13 @@ def _server(arguments: argparse.Namespace) -> AbstractContextManager[str]:
     return nullcontext(arguments.url)
 
 
-def _run_locust(url: str, report: Path, options: list[str]) -> int:
-    command = ("locust", "--headless", "--host", url, "--locustfile", str(_LOCUSTFILE), "--html", str(report))
+def _locust(options: list[str], stdout: int | None = None) -> int:
+    command = (str(Path(sys.executable).with_name("locust")), "--headless", "--locustfile", str(_LOCUSTFILE))
     return subprocess.run(
-        [sys.executable, "-m", *command, *_DEFAULTS, *_VERDICT_IS_OURS, *options],
+        [*command, *_DEFAULTS, *_VERDICT_IS_OURS, *options],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=stdout,
     ).returncode
 
 

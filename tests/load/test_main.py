@@ -58,6 +58,33 @@ def test_no_server_where_one_is_said_to_be_is_told(tmp_path: Path, bentos: Path)
     assert "load: http://127.0.0.1:9/readyz does not answer 200" in done.stderr
 
 
+def test_an_address_without_http_is_refused_with_the_one_that_was_meant(tmp_path: Path, bentos: Path) -> None:
+    done = load(tmp_path, bentos, "--url", "localhost:3000")
+    assert done.returncode == 2
+    assert "localhost:3000 does not begin with http://; try http://localhost:3000" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "fault"),
+    [
+        ("--shape", "wave", "invalid choice: 'wave'"),
+        ("--users", "many", "invalid int value: 'many'"),
+        ("--run-time", "long", "Invalid time span format"),
+        ("--wave", "50", "unrecognized arguments: --wave"),
+    ],
+)
+def test_a_wrong_option_is_told_before_anything_is_built(
+    tmp_path: Path, bentos: Path, option: str, value: str, fault: str
+) -> None:
+    (tmp_path / "report.html").write_text("of another run")
+    done = load(tmp_path, bentos, option, value)
+    assert done.returncode == 2
+    assert "locust: error: " in done.stderr
+    assert fault in done.stderr
+    assert "the report is" not in done.stdout
+    assert not (tmp_path / "server.log").exists()
+
+
 def test_no_model_to_serve_is_told(tmp_path: Path, bentos: Path) -> None:
     done = load(tmp_path, bentos, "--model", str(tmp_path / "nothing"))
     assert done.returncode == 2

@@ -89,7 +89,7 @@ def test_a_row_knows_its_place(tmp_path: Path) -> None:
     ("name", "content", "reason"),
     [
         ("a.csv", b"", "the file is empty"),
-        ("a.csv", b"review,label\nx,y\n", "no column text; the columns there are 'review', 'label'"),
+        ("a.csv", b"review,label\nx,y\n", "no column text; the columns there are 'review', 'label'.*--text"),
         ("a.csv", b"text;label\nx;y\n", "columns must be separated by commas"),
         ("a.csv", b"text,label\na,b,c\n", "line 2 has 3 fields, the header 2"),
         ("a.csv", b"text,label\nfine,neutral\n\xe9t\xe9,neutral\n", "not UTF-8: byte 0xe9 .* line 3"),
@@ -100,7 +100,11 @@ def test_a_row_knows_its_place(tmp_path: Path) -> None:
         ("a.parquet", b"not parquet", "cannot be read as parquet"),
         ("a.jsonl", b"", "the file is empty"),
         ("a.jsonl", b'{"text": "x"}\n', "no column label; the columns there are 'text'"),
-        ("a.jsonl", b'{"text": "x", "label": "y"}\n{"text": \n', "line 2 is not JSON"),
+        (
+            "a.jsonl",
+            b'{"text": "x", "label": "y"}\n{"text": \n',
+            "line 2 is not JSON: Expecting value at column 9$",
+        ),
         ("a.jsonl", b"[1]\n", "line 1 is no JSON object"),
         ("a.jsonl", b'{"text": ["x"], "label": "y"}\n', r"the column text holds list, not text \(row 1\)"),
         ("a.xlsx", b"", r"the name must end in one of \.csv, \.csv\.gz, \.jsonl"),

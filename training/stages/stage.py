@@ -12,6 +12,7 @@ from training.params import Data, read_params, section
 from training.records import StageReport
 from training.report import open_console, print_stage
 from training.stages.folders import DATA, REPORTS, new_scratch
+from training.usage import no_arguments
 
 _TYPES = {str: "string", bool: "bool", int: "int64", float: "float64"}
 
@@ -71,6 +72,7 @@ def open_context(data: Data, root: Path) -> Iterator[Context]:
 
 def run_stage(stage: Stage) -> None:
     """Run a stage as DVC calls it: parameters from `params.yaml`, everything below `artifacts/data`."""
+    no_arguments(f"training.stages.{stage.__name__}", stage.__doc__ or "")
     with open_context(section(read_params(), "data", Data), DATA) as context:
         report = perform(stage, context)
     print_stage(open_console(), report)

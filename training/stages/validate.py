@@ -84,11 +84,12 @@ def _complaint(context: Context) -> str:
         if field == "label" and any(_is_number(example["found"]) for example in examples):
             complaints.append(
                 "numbers are no labels, as data sets number their classes differently; ratings are "
-                "named by data.columns.rating"
+                "named by --rating (with make RATING=; in params.yaml data.columns.rating)"
             )
     return (
         f"{name_of_file(context.data.path)}: {'; '.join(complaints)}. "
-        "Mend the rows, or let data.validate.violations in params.yaml be quarantine"
+        "Mend the rows; or name another column (--label, --rating; with make LABEL=, RATING=); or leave such "
+        "rows out, with violations: quarantine below data.validate in params.yaml"
     )
 
 

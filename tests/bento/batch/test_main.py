@@ -65,7 +65,9 @@ def test_takes_the_model_of_the_environment(
 @pytest.mark.parametrize(
     ("arguments", "variables", "reason"),
     [
-        (["none.csv", "out.csv"], {}, "No such file or directory: 'none.csv'"),
+        (["none.csv", "out.csv"], {}, "none.csv: no such file; name a CSV file that is there"),
+        ([".", "out.csv"], {}, ".: is a folder; name a CSV file in it"),
+        (["in.csv", "out.parquet"], {}, "out.parquet: what is written is CSV; name a file that ends in .csv"),
         (["in.csv", "nowhere/out.csv"], {}, "nowhere/out.csv: cannot be written"),
         (["in.csv", "in.csv"], {}, "would overwrite the file that is read"),
         (["in.csv", "out.csv", "--model", "nowhere"], {}, "nowhere: no model package there"),

@@ -24,7 +24,8 @@ def test_a_violation_names_column_rule_count_and_three_rows(write: Write, run_st
     assert str(caught.value) == (
         "reviews.csv: column mood must be negative, neutral, positive (neg, neu, pos for short, in any "
         "letter case): 4 rows are not, reviews.csv:4 'great', reviews.csv:5 'great', reviews.csv:6 'great'. "
-        "Mend the rows, or let data.validate.violations in params.yaml be quarantine"
+        "Mend the rows; or name another column (--label, --rating; with make LABEL=, RATING=); or leave such "
+        "rows out, with violations: quarantine below data.validate in params.yaml"
     )
 
 
@@ -42,7 +43,7 @@ def test_every_broken_rule_is_named(write: Write, run_stages: Run) -> None:
 
 
 def test_numbers_for_labels_get_a_hint(write: Write, run_stages: Run) -> None:
-    with pytest.raises(InputError, match=r"numbers are no labels.*data\.columns\.rating"):
+    with pytest.raises(InputError, match=r"numbers are no labels.*named by --rating .*data\.columns\.rating"):
         run_stages("validate", write([GOOD, BAD, ("text", "1")]))
 
 

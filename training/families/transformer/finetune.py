@@ -91,8 +91,7 @@ def finetune(
     state = _resume(unfinished, identity, model, optimiser, average)
     lengths = train.lengths()
     order: list[list[int]] = []
-    with progress(what, steps) as advance:
-        advance(state.step)
+    with progress(what, steps, state.step) as advance:
         while state.step < steps and not (state.looks and state.is_over(params.patience)):
             epoch, place = divmod(state.step, an_epoch)
             if not order or not place:
@@ -109,11 +108,15 @@ def finetune(
                 with average.applied():
                     macro_f1 = _macro_f1(model, validation)
                 state.looks.append((state.step / an_epoch, macro_f1))
-                print(f"  epoch {state.step / an_epoch:.1f}: macro-F1 {macro_f1:.4f}", flush=True)
+                print(f"  epoch {state.step / an_epoch:.2f}: macro-F1 {macro_f1:.4f}", flush=True)
                 if state.is_best():
                     state.best = {name: part.clone() for name, part in average.weights.items()}
                 if unfinished:
                     checkpoint.save(unfinished, _pack(identity, state, model, optimiser, average))
+    if state.step == params.max_steps:
+        print(
+            f"  stopped after {state.step} steps (max_steps), {state.step / an_epoch:.2f} epochs", flush=True
+        )
     put(dict(model.named_parameters()), state.best)
     model.to("cpu")  # type: ignore[arg-type]
     return state.looks

@@ -74,9 +74,13 @@ def test_it_stops_when_validation_gets_no_better_and_keeps_the_best(tmp_path: Pa
     assert all(torch.equal(kept[name], part) for name, part in one.named_parameters())
 
 
-def test_a_taste_ends_after_so_many_steps() -> None:
+def test_a_taste_ends_after_so_many_steps_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     _, looks = learn(max_steps=9)
     assert [round(epoch * 12) for epoch, _ in looks] == [3, 6, 9]
+    said = capsys.readouterr().out
+    told = [line.split()[1] for line in said.splitlines() if "macro-F1" in line]
+    assert told == ["0.25:", "0.50:", "0.75:"]
+    assert "stopped after 9 steps (max_steps), 0.75 epochs" in said
 
 
 @pytest.mark.parametrize("interrupted_after", [1, 4])
