@@ -21,8 +21,10 @@ Headers = list[tuple[bytes, bytes]]
 Reply = Callable[[int, Headers, bytes], bool]
 
 REQUEST_WITHIN_S = 30
+FIRST_WITHIN_S = 5  # when the server leaves
 HEAD_BYTES = 1 << 16  # of a request, about
 
+_NEXT_WITHIN_S = 0.1  # when the server leaves: what was sent before its caller could know
 _UNSENT_WITHIN_S = 5  # a closed connection's last answer has to be taken
 _CLOSE = (b"connection", b"close")
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -118,6 +120,21 @@ class HttpProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """End a connection on which nothing has come for long."""
         self._close()
+
+    def shutdown(self) -> None:
+        """End soon: what was asked is answered, and a caller who has just come has not asked yet."""
+        if not self._idle:
+            super().shutdown()
+        elif not self._in_request:
+            self.loop.call_later(FIRST_WITHIN_S if self.cycle is None else _NEXT_WITHIN_S, self._leave)
+
+    def _leave(self) -> None:
+        if self._idle and not self._in_request:
+            self._close()
+
+    @property
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Begin to answer a request, whose head is there, and whose turn it is."""

@@ -8,7 +8,6 @@ of the time, in half of the memory.
 import argparse
 import math
 import signal
-import socket
 import sys
 from functools import partial
 from typing import cast
@@ -21,28 +20,11 @@ from bento.api import create_app
 from bento.direct import DirectHandler
 from bento.protocol import HttpProtocol
 from bento.registry import resolve
+from bento.server import Server
 from bento.settings import PREFIX, Settings, SettingsError, load_settings
-from bento.state import AppState
 
 _LONGEST_REQUEST_S = 30  # when a lane has it; who has not taken their answer by then does not keep the server
 _KEEP_ALIVE_S = 100  # longer than clients keep an idle connection (Go's: 90 s), so that it is they who end it
-
-
-class _UvicornServer(uvicorn.Server):
-    """Ends when the model is refused, instead of staying up without being ready."""
-
-    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
-        super().__init__(config)
-        self._app = app
-
-    @property
-    def refused(self) -> bool:
-        state: AppState = self._app.state.valence
-        return state.refused
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.should_exit = self.should_exit or self.refused
 
 
 def main() -> int:
@@ -77,7 +59,7 @@ def main() -> int:
         timeout_graceful_shutdown=math.ceil(settings.max_queue_ms / 1e3) + _LONGEST_REQUEST_S,
         ws="none",
     )
-    server = _UvicornServer(config, app)
+    server = Server(config, app)
 
     def end(*_: object) -> None:
         server.should_exit = True
