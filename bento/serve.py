@@ -8,6 +8,7 @@ of the time, in half of the memory.
 import argparse
 import math
 import signal
+import socket
 import sys
 from functools import partial
 from typing import cast
@@ -45,12 +46,15 @@ def main() -> int:
         )
     if not settings.model:
         return _refuse(f"{PREFIX}MODEL is not set; set it to a package directory or to models:/name/3", 2)
+    try:
+        listening = _listen(arguments.host, arguments.port)
+    except OSError as error:
+        why = f"port {arguments.port} of {arguments.host} cannot be used ({error.strerror})"
+        return _refuse(f"{why}; stop what listens there, or name another --port or --host", 1)
     logs.configure(settings.log_level, settings.log_requests_per_s)
     app = create_app(settings, partial(resolve, settings.model, settings.registry, settings.cache_dir))
     config = uvicorn.Config(
         app,
-        host=arguments.host,
-        port=arguments.port,
         http=cast("type[HttpProtocol]", partial(HttpProtocol, handler=_handler(app, settings))),
         log_config=None,
         access_log=False,
@@ -67,7 +71,7 @@ def main() -> int:
     # uvicorn raises a signal again when it is done, to end as others do; leaving in order is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    server.run()
+    server.run(listening)
     return 1 if server.refused else 0
 
 
@@ -79,8 +83,28 @@ def _handler(app: Starlette, settings: Settings) -> DirectHandler | None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bento.serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=3000, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=3000, help="port to listen on (default: %(default)s)")
     return parser.parse_args()
+
+
+def _port(value: str) -> int:
+    if not value.isdecimal() or not 0 <= int(value) <= 65535:
+        raise argparse.ArgumentTypeError(f"{value} is not a port; take one from 1 to 65535, or 0: any")
+    return int(value)
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Take the address, which minutes of loading a model should not precede; nobody can connect yet."""
+    taken: list[socket.socket] = []
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        listening = socket.socket(family, kind, protocol)
+        taken.append(listening)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(address)
+    return taken
 
 
 def _refuse(why: str, code: int) -> int:
