@@ -23,6 +23,8 @@ from bento.protocol import HttpProtocol
 from bento.registry import resolve
 from bento.server import Server
 from bento.settings import PREFIX, Settings, SettingsError, load_settings
+from bento.state import AppState
+from bento.unread import refuse
 
 _LONGEST_REQUEST_S = 30  # when a lane has it; who has not taken their answer by then does not keep the server
 _KEEP_ALIVE_S = 100  # longer than clients keep an idle connection (Go's: 90 s), so that it is they who end it
@@ -55,7 +57,7 @@ def main() -> int:
     app = create_app(settings, partial(resolve, settings.model, settings.registry, settings.cache_dir))
     config = uvicorn.Config(
         app,
-        http=cast("type[HttpProtocol]", partial(HttpProtocol, handler=_handler(app, settings))),
+        http=_protocol(app, settings),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -75,9 +77,13 @@ def main() -> int:
     return 1 if server.refused else 0
 
 
-def _handler(app: Starlette, settings: Settings) -> DirectHandler | None:
-    """Return what answers requests without ASGI; cross-origin headers come from a middleware alone."""
-    return None if settings.cors_origins else DirectHandler(app.state.valence)
+def _protocol(app: Starlette, settings: Settings) -> type[HttpProtocol]:
+    """Return what speaks HTTP; all through ASGI where a middleware has cross-origin headers to add."""
+    state: AppState = app.state.valence
+    handler = None if settings.cors_origins else DirectHandler(state)
+    return cast(
+        "type[HttpProtocol]", partial(HttpProtocol, handler=handler, refuse=partial(refuse, state.books))
+    )
 
 
 def _parse() -> argparse.Namespace:

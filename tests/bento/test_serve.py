@@ -37,6 +37,38 @@ def test_it_is_one_process_that_answers_and_exits_with_0(
     assert "Traceback" not in live.log.read_text()
 
 
+def test_what_is_no_request_is_a_problem_that_is_counted_and_logged_a_few_times(
+    serve_alone: "Serve", package_dir: Path
+) -> None:
+    callers = 20
+    with serve_alone(package_dir, VALENCE_LOG_REQUESTS_PER_S="1") as live:
+        address = live.url.removeprefix("http://").split(":")
+        for _ in range(callers):
+            with socket.create_connection((address[0], int(address[1])), 60) as caller:
+                caller.sendall(b"FOO / HTTP/1.1\r\n\r\n")
+                head, _, body = b"".join(iter(lambda: caller.recv(65_536), b"")).partition(b"\r\n\r\n")
+            problem = json.loads(body)
+            assert head.startswith(b"HTTP/1.1 400 ")
+            assert b"content-type: application/problem+json" in head
+            assert f"x-request-id: {problem['instance']}".encode() in head
+            assert "Invalid method" in problem["detail"]
+        counted = f'valence_requests_total{{code="400",route="unmatched"}} {callers}.0'
+        assert counted in httpx.get(f"{live.url}/metrics").text
+    lines = [json.loads(line) for line in live.log.read_text().splitlines()]
+    mine = [line for line in lines if line.get("code") == 400]
+    assert sum(line["requests"] for line in mine) == callers
+    assert {line["event"] for line in lines} == {"ready", "request", "drained", "draining"}
+
+
+def test_who_asks_for_a_websocket_is_answered_without_advice_in_the_log(
+    serve_alone: "Serve", package_dir: Path
+) -> None:
+    with serve_alone(package_dir) as live:
+        asked = httpx.get(f"{live.url}/livez", headers={"connection": "upgrade", "upgrade": "websocket"})
+        assert asked.status_code == 200
+    assert "pip" not in live.log.read_text()
+
+
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "bento.serve", *(arguments or ("--port", "0"))],
