@@ -28,6 +28,7 @@ class CoalescingTransport:
         self._loop = loop
         self._written: list[bytes] = []
         self._is_over = False
+        self.is_closing = transport.is_closing  # asked for each request, so not by way of what follows
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a transport has
         return getattr(self._transport, name)
