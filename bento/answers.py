@@ -29,6 +29,7 @@ def read_deadline(exchange: Exchange) -> float:
     timeout_ms = exchange.headers.get(_TIMEOUT)
     if timeout_ms is None:
         return math.inf
+    timeout_ms = timeout_ms.rstrip(b" \t")  # no part of a header's value (RFC 9110), but the parser leaves it
     if not _MILLISECONDS.fullmatch(timeout_ms) or not 1 <= int(timeout_ms) <= MOST_TIMEOUT_MS:
         raise refuse_field("X-Request-Timeout-Ms", f"is not a whole number from 1 to {MOST_TIMEOUT_MS}")
     return exchange.started + int(timeout_ms) / 1e3

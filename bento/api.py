@@ -28,7 +28,7 @@ from bento.problems import Guard, answer_http_error
 from bento.registry import RegistryError, Resolved
 from bento.reload import reload
 from bento.rundir import RunDirectoryError
-from bento.settings import Settings
+from bento.settings import Settings, misspelt
 from bento.state import AppState
 
 _COLLECTOR = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -66,6 +66,8 @@ def create_app(settings: Settings, find_model: Callable[[], Resolved]) -> Starle
             log_warning(
                 "texts_are_logged", why="VALENCE_LOG_TEXTS is set; unset it, and the log is free of them"
             )
+        for wrong, meant in misspelt().items():
+            log_warning("setting_is_unknown", name=wrong, why=f"nothing reads it; {meant} is a setting")
         async with AsyncExitStack() as stack:
             _trace(state, stack)
             stack.callback(log_rest)

@@ -13,6 +13,10 @@ from bento.problems import ProblemError, refuse_fields
 from bento.schemas import FieldError
 
 _MOST_ERRORS = 32  # that are worth listing
+_ELSEWHERE: dict[int | str, str] = {
+    "text": "one text goes to POST /predict",
+    "texts": "several texts go to POST /predict/batch",
+}
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -97,7 +101,17 @@ def _explain(error: ValidationError, schema: type[BaseModel]) -> ProblemError:
         return ProblemError(
             HTTPStatus.BAD_REQUEST, details[0]["msg"].replace("Invalid JSON", "not JSON"), reason="not_json"
         )
-    return refuse_fields([FieldError(field=_field(part, schema), reason=part["msg"]) for part in details])
+    return refuse_fields(
+        [FieldError(field=_field(part, schema), reason=_reason(part, schema)) for part in details]
+    )
+
+
+def _reason(part: ErrorDetails, schema: type[BaseModel]) -> str:
+    if part["type"] != "extra_forbidden":
+        return part["msg"]
+    known = f"not a field of this request, which may have {', '.join(schema.model_fields)}"
+    elsewhere = _ELSEWHERE.get(part["loc"][0])
+    return known if elsewhere is None else f"{known}; {elsewhere}"
 
 
 def _field(part: ErrorDetails, schema: type[BaseModel]) -> str:

@@ -116,7 +116,8 @@ def configure(level: str, requests_per_s: int = 100) -> None:
             "loggers": {
                 "bentoml": {"handlers": [], "level": number, "propagate": True},
                 "opentelemetry": {"handlers": ["seldom"], "propagate": False},
-                "uvicorn.error": {"handlers": [], "propagate": True},
+                # of its warnings, callers can bring about as many as they like
+                "uvicorn.error": {"handlers": [], "level": logging.ERROR, "propagate": True},
                 "uvicorn.access": {"handlers": [], "level": logging.CRITICAL, "propagate": False},
             },
         }

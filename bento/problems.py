@@ -59,9 +59,13 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     """Answer what the router raises: no such path, no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     status = HTTPStatus(error.status_code)
-    detail = (
-        "see /docs for what this server answers" if status == HTTPStatus.NOT_FOUND else status.description
-    )
+    allowed = (error.headers or {}).get("Allow")
+    if status == HTTPStatus.NOT_FOUND:
+        detail = "see /docs for what this server answers"
+    elif allowed:
+        detail = f"this path takes {' or '.join(sorted(allowed.split(', ')))}; see /docs"
+    else:
+        detail = status.description
     return _response(Exchange.of(request.scope), status, detail, headers=error.headers)
 
 

@@ -3,29 +3,36 @@
 Requests that a `Handler` takes are answered without ASGI: its messages, tasks and events take longer than the
 rest of such a request. The head and the body of an answer leave in one packet: uvicorn writes them one after
 the other, and each write wakes the caller. And nobody can make the server keep more and more: a connection on
-which no request is complete in time is closed, and so is one whose answers are not taken; heads are bounded;
-a caller of whom requests wait is not listened to.
+which no request is complete in time is closed, and so is one whose answers are not taken; heads are bounded,
+and so is what is read of a body that has its answer; a caller of whom requests wait is not listened to.
 """
 
 import asyncio
-from collections.abc import Callable, Sized
+import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, cast
 
+import httptools
 from starlette.types import Scope
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from bento.transport import CoalescingTransport, Flow, Rest
 
 Headers = list[tuple[bytes, bytes]]
 Reply = Callable[[int, Headers, bytes], bool]
+Refuse = Callable[[int, str], tuple[Headers, bytes]]
 
 REQUEST_WITHIN_S = 30
+FIRST_WITHIN_S = 5  # when the server leaves
 HEAD_BYTES = 1 << 16  # of a request, about
+UNREAD_BYTES = 1 << 22  # of what nobody needs, read so that its caller comes to read the answer
 
+_NEXT_WITHIN_S = 0.1  # when the server leaves: what was sent before its caller could know
 _UNSENT_WITHIN_S = 5  # a closed connection's last answer has to be taken
 _CLOSE = (b"connection", b"close")
-_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_LARGE_HEAD = f"the head of a request may have {HEAD_BYTES} bytes"
 
 
 class Call(Protocol):
@@ -61,17 +68,35 @@ class HttpProtocol(HttpToolsProtocol):
     _request_timer: asyncio.TimerHandle | None = None
     _head_bytes: int | None = None  # of a head that is not complete, since the data that it began in
     _in_request = False
+    _arrived = 0  # bytes, last
+    _unread = 0  # bytes of a request that has its answer
+    _refused = False
     _current: tuple[RequestResponseCycle, Call] | None = None
 
-    def __init__(self, *args: Any, handler: Handler | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - uvicorn's
+        handler: Handler | None = None,
+        refuse: Refuse = lambda _status, _why: ([(b"content-length", b"0")], b""),
+        **kwargs: Any,  # noqa: ANN401 - uvicorn's
+    ) -> None:
+        """Make one.
+
+        Args:
+            args: uvicorn's.
+            handler: Answers some requests without ASGI.
+            refuse: Says with which headers (also `content-length`) and body to answer what cannot be read.
+            kwargs: uvicorn's.
+        """
         super().__init__(*args, **kwargs)
         self._handler = handler
+        self._say = refuse
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin with a connection."""
-        self._coalescing = _CoalescingTransport(transport, self.loop)
+        self._coalescing = CoalescingTransport(transport, self.loop)
         super().connection_made(cast("asyncio.Transport", self._coalescing))
-        self.flow = _Flow(transport, self.pipeline)
+        self.flow = Flow(transport, self.pipeline)
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -84,13 +109,17 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived, which may be no request at all, or the rest of one that has its answer."""
+        self._arrived = len(data)
         if self._head_bytes is not None:
-            self._head_bytes += len(data)
+            self._head_bytes += self._arrived
         super().data_received(data)
-        if (self._head_bytes or 0) > HEAD_BYTES and not self.transport.is_closing():
-            self._coalescing.write_now(_TOO_LARGE)
-            self._close()
+        if (self._head_bytes or 0) > HEAD_BYTES:
+            self._refuse(431, _LARGE_HEAD)
         idle = self.cycle is None or self.cycle.response_complete
+        if idle and self._in_request:
+            self._unread += self._arrived
+            if self._unread > UNREAD_BYTES:
+                self._close()
         waits = self._in_request or (idle and self.timeout_keep_alive_task is None)
         if waits and self._request_timer is None:
             self._arm()
@@ -100,11 +129,20 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._disarm()
         self._in_request = True
-        self._head_bytes = 0
+        self._head_bytes = self._unread = 0
 
     def on_headers_complete(self) -> None:
         """Begin to answer, or let it wait until what came before it is answered."""
+        may_be_large = self._head_bytes or self._arrived > HEAD_BYTES
         self._head_bytes = None
+        if may_be_large and sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
+            raise _RefusedError(431, _LARGE_HEAD)
+        for name, _ in self.headers:
+            if name == b"host":
+                break
+        else:
+            if self.parser.get_http_version() == "1.1":
+                raise _RefusedError(400, "not HTTP/1.1: it has no Host")
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -115,9 +153,37 @@ class HttpProtocol(HttpToolsProtocol):
         if self._current is not None and self._current[0] is self.cycle:
             self._answer()
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer what the parser raised, which uvicorn is about to handle."""
+        match error := sys.exception():
+            case httptools.HttpParserCallbackError(__context__=_RefusedError() as refused):
+                self._refuse(refused.status, refused.why)
+            case httptools.HttpParserCallbackError():
+                self._refuse(400, "not HTTP/1.1: its head cannot be read")
+            case _:
+                self._refuse(400, f"not HTTP/1.1: {error or msg}")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Do not log what any caller can bring about; the request is answered as if it did not ask."""
+
     def timeout_keep_alive_handler(self) -> None:
         """End a connection on which nothing has come for long."""
         self._close()
+
+    def shutdown(self) -> None:
+        """End soon: what was asked is answered, and a caller who has just come has not asked yet."""
+        if not self._idle:
+            super().shutdown()
+        elif not self._in_request:
+            self.loop.call_later(FIRST_WITHIN_S if self.cycle is None else _NEXT_WITHIN_S, self._leave)
+
+    def _leave(self) -> None:
+        if self._idle and not self._in_request:
+            self._close()
+
+    @property
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Begin to answer a request, whose head is there, and whose turn it is."""
@@ -158,6 +224,20 @@ class HttpProtocol(HttpToolsProtocol):
         cycle.on_response = _nothing  # it refers to the connection, which refers to it
         return True
 
+    def _refuse(self, status: int, why: str) -> None:
+        """Answer what cannot be read, and read on for a little, as closing now might take the answer back."""
+        if self._refused or self.transport.is_closing():
+            return
+        self._refused = True
+        headers, body = self._say(status, why)
+        written = [STATUS_LINE[status]]
+        for name, value in (*self.server_state.default_headers, *headers, _CLOSE):
+            written += (name, b": ", value, b"\r\n")
+        self._coalescing.write_last(b"".join((*written, b"\r\n", body)))
+        self.transport.set_protocol(Rest(self._coalescing, self, UNREAD_BYTES))
+        self.transport.resume_reading()
+        self.loop.call_later(_UNSENT_WITHIN_S, self.transport.abort)
+
     def _arm(self) -> None:
         self._request_timer = self.loop.call_later(REQUEST_WITHIN_S, self._close)
 
@@ -176,43 +256,8 @@ def _nothing() -> None:
     pass
 
 
-class _Flow(FlowControl):
-    """Reads no more from a caller while requests of theirs wait for their turn."""
-
-    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
-        super().__init__(transport)
-        self._pipeline = pipeline
-
-    def resume_reading(self) -> None:
-        if not self._pipeline:
-            super().resume_reading()
-
-
-class _CoalescingTransport:
-    """A transport that sends what is written in one turn of the event loop at once."""
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._written: list[bytes] = []
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a transport has
-        return getattr(self._transport, name)
-
-    def write_now(self, data: bytes) -> None:
-        self._written.append(data)
-        self._send()
-
-    def write(self, data: bytes) -> None:
-        if not self._written:
-            self._loop.call_soon(self._send)
-        self._written.append(data)
-
-    def close(self) -> None:
-        self._send()
-        self._transport.close()
-
-    def _send(self) -> None:
-        written, self._written = self._written, []
-        if written and not self._transport.is_closing():  # the caller may have left since
-            self._transport.write(b"".join(written))
+class _RefusedError(Exception):
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why

@@ -21,28 +21,13 @@ from bento.api import create_app
 from bento.direct import DirectHandler
 from bento.protocol import HttpProtocol
 from bento.registry import resolve
+from bento.server import Server
 from bento.settings import PREFIX, Settings, SettingsError, load_settings
 from bento.state import AppState
+from bento.unread import refuse
 
 _LONGEST_REQUEST_S = 30  # when a lane has it; who has not taken their answer by then does not keep the server
 _KEEP_ALIVE_S = 100  # longer than clients keep an idle connection (Go's: 90 s), so that it is they who end it
-
-
-class _UvicornServer(uvicorn.Server):
-    """Ends when the model is refused, instead of staying up without being ready."""
-
-    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
-        super().__init__(config)
-        self._app = app
-
-    @property
-    def refused(self) -> bool:
-        state: AppState = self._app.state.valence
-        return state.refused
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.should_exit = self.should_exit or self.refused
 
 
 def main() -> int:
@@ -63,13 +48,16 @@ def main() -> int:
         )
     if not settings.model:
         return _refuse(f"{PREFIX}MODEL is not set; set it to a package directory or to models:/name/3", 2)
+    try:
+        listening = _listen(arguments.host, arguments.port)
+    except OSError as error:
+        why = f"port {arguments.port} of {arguments.host} cannot be used ({error.strerror})"
+        return _refuse(f"{why}; stop what listens there, or name another --port or --host", 1)
     logs.configure(settings.log_level, settings.log_requests_per_s)
     app = create_app(settings, partial(resolve, settings.model, settings.registry, settings.cache_dir))
     config = uvicorn.Config(
         app,
-        host=arguments.host,
-        port=arguments.port,
-        http=cast("type[HttpProtocol]", partial(HttpProtocol, handler=_handler(app, settings))),
+        http=_protocol(app, settings),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -77,7 +65,7 @@ def main() -> int:
         timeout_graceful_shutdown=math.ceil(settings.max_queue_ms / 1e3) + _LONGEST_REQUEST_S,
         ws="none",
     )
-    server = _UvicornServer(config, app)
+    server = Server(config, app)
 
     def end(*_: object) -> None:
         server.should_exit = True
@@ -85,20 +73,44 @@ def main() -> int:
     # uvicorn raises a signal again when it is done, to end as others do; leaving in order is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    server.run()
+    server.run(listening)
     return 1 if server.refused else 0
 
 
-def _handler(app: Starlette, settings: Settings) -> DirectHandler | None:
-    """Return what answers requests without ASGI; cross-origin headers come from a middleware alone."""
-    return None if settings.cors_origins else DirectHandler(app.state.valence)
+def _protocol(app: Starlette, settings: Settings) -> type[HttpProtocol]:
+    """Return what speaks HTTP; all through ASGI where a middleware has cross-origin headers to add."""
+    state: AppState = app.state.valence
+    handler = None if settings.cors_origins else DirectHandler(state)
+    return cast(
+        "type[HttpProtocol]", partial(HttpProtocol, handler=handler, refuse=partial(refuse, state.books))
+    )
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bento.serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=3000, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=3000, help="port to listen on (default: %(default)s)")
     return parser.parse_args()
+
+
+def _port(value: str) -> int:
+    if not value.isdecimal() or not 0 <= int(value) <= 65535:
+        raise argparse.ArgumentTypeError(f"{value} is not a port; take one from 1 to 65535, or 0: any")
+    return int(value)
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Take the address, which minutes of loading a model should not precede; nobody can connect yet."""
+    taken: list[socket.socket] = []
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        listening = socket.socket(family, kind, protocol)
+        taken.append(listening)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(address)
+    return taken
 
 
 def _refuse(why: str, code: int) -> int:

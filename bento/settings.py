@@ -3,7 +3,9 @@
 `python -m bento.settings` prints the table of the README.
 """
 
+import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "VALENCE_"
 
+_ALIKE = 0.85
 _DIGEST = r"^sha256:[0-9a-f]{64}$"
 _TOKEN = re.compile(r"[!-~]{16,}")
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]+")
@@ -73,7 +76,9 @@ class Settings(BaseSettings):
         (), description="Web origins that may call, separated by commas; `*`: all; empty: CORS is off."
     )
     admin_token: SecretStr | None = Field(
-        None, description="What `POST /reload` asks for as `Authorization: Bearer …`; empty: it is off."
+        None,
+        description="What `POST /reload` asks for as `Authorization: Bearer …`, 16 characters or more; "
+        "empty: it is off.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="`debug` logs probes too, `warning` and above no requests."
@@ -120,6 +125,20 @@ def load_settings() -> Settings:
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_context=False)
         raise SettingsError("; ".join(_explain(str(part["loc"][0]), part["msg"]) for part in wrong)) from None
+
+
+def misspelt() -> dict[str, str]:
+    """Return the variables that look like a setting and are none, each with what it looks like.
+
+    Others that begin alike are not ours to judge: in a cluster a Service's name makes some.
+    """
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    near = {
+        name: get_close_matches(name, known, 1, _ALIKE)
+        for name in os.environ
+        if name.startswith(PREFIX) and name not in known
+    }
+    return {name: matches[0] for name, matches in near.items() if matches}
 
 
 def markdown_table() -> str:

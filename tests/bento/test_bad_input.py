@@ -75,6 +75,20 @@ def test_what_has_the_wrong_shape_is_422_and_names_the_field(
     assert fields(problem(client.post("/predict", content=json.dumps(body), headers=JSON), 422)) == [field]
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/predict", {"text": "good", OPINION: 1}, "which may have text"),
+        ("/predict", {"texts": ["good"]}, "several texts go to POST /predict/batch"),
+        ("/predict/batch", {"text": "good"}, "one text goes to POST /predict"),
+    ],
+)
+def test_a_field_too_many_is_answered_with_those_there_are(
+    client: TestClient, path: str, body: object, said: str
+) -> None:
+    assert said in problem(client.post(path, json=body), 422)["detail"]
+
+
 @pytest.mark.parametrize("text", [" \t\n", "<br><br/>", "&nbsp;", "\u200b\ufeff", "\0\0"])
 def test_a_text_of_which_nothing_is_left_is_422(client: TestClient, text: str) -> None:
     body = problem(client.post("/predict", json={"text": text}), 422)
@@ -184,7 +198,8 @@ def test_a_method_that_is_not_meant_is_405(
     client: TestClient, method: str, path: str, allowed: set[str]
 ) -> None:
     answer = client.request(method, path)
-    problem(answer, 405)
+    detail = problem(answer, 405)["detail"]
+    assert detail == f"this path takes {' or '.join(sorted(allowed))}; see /docs"
     assert set(answer.headers["allow"].split(", ")) == allowed
 
 
@@ -231,6 +246,11 @@ def test_a_deadline_that_is_no_number_of_milliseconds_is_422(client: TestClient,
     headers = {"x-request-timeout-ms": timeout.encode()}
     answer = client.post("/predict", json={"text": OPINION}, headers=headers)  # type: ignore[arg-type]
     assert fields(problem(answer, 422)) == ["X-Request-Timeout-Ms"]
+
+
+def test_white_space_is_no_part_of_a_deadline(client: TestClient) -> None:
+    headers = {"x-request-timeout-ms": "60000 \t"}
+    assert client.post("/predict", json={"text": "good"}, headers=headers).status_code == 200
 
 
 def test_a_deadline_that_passes_is_504(package_dir: Path, make_app: MakeApp) -> None:

@@ -1,18 +1,28 @@
 """Leaving: who is told, who is still answered, and that nobody is lost."""
 
+import asyncio
 import http.client
 import json
 import signal
+import socket
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+
+from bento import protocol
+from bento.server import Server
 
 if TYPE_CHECKING:
-    from tests.bento.conftest import LiveServer, MakePackage, Serve
+    from tests.bento.conftest import LiveServer, MakeApp, MakePackage, Serve
 
 WITHIN_S = 60
 CALLERS = 8
@@ -89,6 +99,111 @@ def test_what_has_begun_is_answered_when_the_door_is_shut(
         assert live.process.wait(WITHIN_S) == 0
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{live.url}/livez")
+
+
+def test_who_connects_until_the_door_is_shut_is_answered(serve_alone: "Serve", package_dir: Path) -> None:
+    """Always some have connected and nobody has let them in yet: each comes again when it is answered."""
+    with serve_alone(package_dir, VALENCE_DRAIN_SERVE_MS="0") as live:
+        callers = [Newcomer(live.url.removeprefix("http://")) for _ in range(2 * CALLERS)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            assert caller.answered.wait(WITHIN_S)
+        live.process.send_signal(signal.SIGTERM)
+        for caller in callers:
+            caller.join(WITHIN_S)
+        assert live.process.wait(WITHIN_S) == 0
+    assert [caller.ended for caller in callers] == ["refused"] * len(callers)
+
+
+def test_who_has_connected_has_time_to_ask(
+    monkeypatch: pytest.MonkeyPatch, package_dir: Path, make_app: "MakeApp"
+) -> None:
+    monkeypatch.setattr(protocol, "FIRST_WITHIN_S", WITHIN_S)
+
+    async def scenario() -> None:
+        async with serve_here(make_app(package_dir)) as (server, address):
+            reader, writer = await asyncio.open_connection(*address)
+            await shut(server, address)
+            writer.write(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+            answer = await reader.read()
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"\r\nconnection: close\r\n" in answer
+            writer.close()
+
+    uvloop.run(asyncio.wait_for(scenario(), WITHIN_S))
+
+
+def test_who_asks_nothing_does_not_keep_the_server(
+    monkeypatch: pytest.MonkeyPatch, package_dir: Path, make_app: "MakeApp"
+) -> None:
+    monkeypatch.setattr(protocol, "FIRST_WITHIN_S", 0.05)
+
+    async def scenario() -> None:
+        async with serve_here(make_app(package_dir)) as (server, address):
+            reader, writer = await asyncio.open_connection(*address)
+            await shut(server, address)
+            assert await reader.read() == b""
+            writer.close()
+
+    uvloop.run(asyncio.wait_for(scenario(), WITHIN_S))
+
+
+@asynccontextmanager
+async def serve_here(app: Starlette) -> AsyncIterator[tuple[Server, tuple[str, int]]]:
+    """Serve in this process, until the context ends or the server is told to."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = listening.getsockname()
+        config = uvicorn.Config(app, http=protocol.HttpProtocol, log_config=None)
+        server = Server(config, app)
+        serving = asyncio.create_task(server.serve([listening]))
+        while not server.started:
+            await asyncio.sleep(0)
+        try:
+            yield server, address
+        finally:
+            server.should_exit = True
+            await serving
+
+
+async def shut(server: Server, address: tuple[str, int]) -> None:
+    """Tell the server to go, and wait until nobody can connect any more."""
+    server.should_exit = True
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(*address)
+        except ConnectionRefusedError:
+            return
+        writer.close()
+
+
+class Newcomer(threading.Thread):
+    """Predicts without end, each time over a connection of its own, until it is refused one."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.answered = threading.Event()
+        self.ended = ""
+        self._address = address
+
+    def run(self) -> None:
+        body, headers = json.dumps({"text": "good"}), {"content-type": "application/json"}
+        while not self.ended:
+            connection = http.client.HTTPConnection(self._address, timeout=WITHIN_S)
+            try:
+                connection.connect()
+            except ConnectionRefusedError:
+                self.ended = "refused"
+                return
+            try:
+                connection.request("POST", "/predict", body, headers)
+                answer = connection.getresponse()
+                if answer.status != 200 or json.loads(answer.read())["sentiment"] != "positive":
+                    self.ended = f"{answer.status}"
+            except (OSError, http.client.HTTPException) as error:
+                self.ended = repr(error)
+            connection.close()
+            self.answered.set()
 
 
 class Caller(threading.Thread):

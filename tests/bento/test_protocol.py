@@ -4,8 +4,9 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -31,6 +32,12 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 made: list[protocol.HttpProtocol] = []
+refused: list[tuple[int, str]] = []
+
+
+def refuse(status: int, why: str) -> tuple[protocol.Headers, bytes]:
+    refused.append((status, why))
+    return [(b"content-length", b"7")], b"refused"
 
 
 class Watched(protocol.HttpProtocol):
@@ -44,8 +51,10 @@ class Watched(protocol.HttpProtocol):
 @asynccontextmanager
 async def connect() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     made.clear()
+    refused.clear()
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, http=Watched, lifespan="off", log_config=None)
+        http = cast("type[Watched]", partial(Watched, refuse=refuse))
+        config = uvicorn.Config(app, http=http, lifespan="off", log_config=None)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listening]))
         reader, writer = await asyncio.open_connection(*listening.getsockname())
@@ -141,6 +150,72 @@ def test_a_head_without_end_is_refused() -> None:
                 writer.write(b"x-header: %s\r\n" % (b"y" * 1_000))
                 await asyncio.sleep(0)
             assert (await answer).startswith(b"HTTP/1.1 431 ")
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "why"),
+    [
+        (b"\x16\x03\x01\x00\xa5", 400, "not HTTP/1.1: Invalid method"),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n", 400, "Content-Length"),
+        (POST % b"/" + b"23456789X", 400, "not HTTP/1.1: "),
+        (b"GET / HTTP/1.1\r\naccept: */*\r\n\r\n", 400, "it has no Host"),
+        (b"GET http://[ HTTP/1.1\r\nhost: x\r\n\r\n", 400, "not HTTP/1.1: "),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 100_000 + b"\r\n\r\n", 431, "65536 bytes"),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 2_000_000 + b"\r\n\r\n", 431, "65536 bytes"),
+    ],
+    ids=["tls", "length", "after", "host", "url", "large", "very large"],
+)
+def test_what_cannot_be_read_is_refused_once_and_its_caller_reads_why(
+    sent: bytes, status: int, why: str
+) -> None:
+    async def scenario() -> None:
+        async with connect() as (reader, writer):
+            writer.write(sent)
+            answer = await reader.read()
+            assert b"HTTP/1.1 %d " % status in answer
+            assert answer.endswith(b"content-length: 7\r\nconnection: close\r\n\r\nrefused")
+        ((said_status, said_why),) = refused
+        assert said_status == status
+        assert why in said_why
+        assert all(connection not in connection.connections for connection in made)
+
+    run(scenario())
+
+
+def test_an_older_request_needs_no_host() -> None:
+    async def scenario() -> None:
+        async with connect() as (reader, writer):
+            writer.write(b"GET / HTTP/1.0\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+
+    run(scenario())
+
+
+def test_a_large_body_does_not_make_a_head_large() -> None:
+    async def scenario() -> None:
+        async with connect() as (reader, writer):
+            writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n" + b"{" * 200_000)
+            assert (await reader.read(65_536)).startswith(b"HTTP/1.1 200 ")
+
+    run(scenario())
+
+
+def test_no_more_than_a_little_is_read_of_a_body_that_has_its_answer() -> None:
+    enough = 32 * protocol.UNREAD_BYTES
+
+    async def scenario() -> None:
+        sent = 0
+        async with connect() as (reader, writer):
+            writer.write(b"POST /early HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999\r\n\r\n")
+            assert (await reader.read(65_536)).endswith(b"body")
+            with suppress(ConnectionError):
+                while sent < enough:
+                    writer.write(b"{" * 1_000_000)
+                    await writer.drain()
+                    sent += 1_000_000
+        assert sent < enough
 
     run(scenario())
 

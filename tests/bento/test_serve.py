@@ -1,7 +1,9 @@
 """`python -m bento.serve`: one process, exit codes that mean something."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,9 +37,41 @@ def test_it_is_one_process_that_answers_and_exits_with_0(
     assert "Traceback" not in live.log.read_text()
 
 
-def run(**environment: str) -> subprocess.CompletedProcess[str]:
+def test_what_is_no_request_is_a_problem_that_is_counted_and_logged_a_few_times(
+    serve_alone: "Serve", package_dir: Path
+) -> None:
+    callers = 20
+    with serve_alone(package_dir, VALENCE_LOG_REQUESTS_PER_S="1") as live:
+        address = live.url.removeprefix("http://").split(":")
+        for _ in range(callers):
+            with socket.create_connection((address[0], int(address[1])), 60) as caller:
+                caller.sendall(b"FOO / HTTP/1.1\r\n\r\n")
+                head, _, body = b"".join(iter(lambda: caller.recv(65_536), b"")).partition(b"\r\n\r\n")
+            problem = json.loads(body)
+            assert head.startswith(b"HTTP/1.1 400 ")
+            assert b"content-type: application/problem+json" in head
+            assert f"x-request-id: {problem['instance']}".encode() in head
+            assert "Invalid method" in problem["detail"]
+        counted = f'valence_requests_total{{code="400",route="unmatched"}} {callers}.0'
+        assert counted in httpx.get(f"{live.url}/metrics").text
+    lines = [json.loads(line) for line in live.log.read_text().splitlines()]
+    mine = [line for line in lines if line.get("code") == 400]
+    assert sum(line["requests"] for line in mine) == callers
+    assert {line["event"] for line in lines} == {"ready", "request", "drained", "draining"}
+
+
+def test_who_asks_for_a_websocket_is_answered_without_advice_in_the_log(
+    serve_alone: "Serve", package_dir: Path
+) -> None:
+    with serve_alone(package_dir) as live:
+        asked = httpx.get(f"{live.url}/livez", headers={"connection": "upgrade", "upgrade": "websocket"})
+        assert asked.status_code == 200
+    assert "pip" not in live.log.read_text()
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "bento.serve", "--port", "0"],
+        [sys.executable, "-m", "bento.serve", *(arguments or ("--port", "0"))],
         cwd=ROOT,
         env=os.environ | environment,
         capture_output=True,
@@ -59,6 +93,38 @@ def test_a_wrong_setting_is_said_in_one_line(environment: dict[str, str], messag
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize("port", ["69340", "-1", "http"])
+def test_what_is_no_port_is_refused(port: str) -> None:
+    done = run(f"--port={port}", VALENCE_MODEL="x")
+    assert done.returncode == 2
+    assert f"{port} is not a port; take one from 1 to 65535" in done.stderr
+
+
+def test_an_address_that_is_taken_is_said_before_a_model_is_loaded(package_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run("--port", str(port), VALENCE_MODEL=str(package_dir))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert f"port {port} of 127.0.0.1 cannot be used (Address already in use)" in done.stderr
+    assert "--port" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_host_that_is_not_this_machine_is_refused(package_dir: Path) -> None:
+    done = run("--host", "300.1.1.1", VALENCE_MODEL=str(package_dir))
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "300.1.1.1 cannot be used" in line
+
+
+def test_a_misspelt_setting_is_named_with_what_was_meant(serve_alone: "Serve", package_dir: Path) -> None:
+    with serve_alone(package_dir, VALENCE_MAX_QEUE_MS="5") as live:
+        (line,) = [line for line in live.log.read_text().splitlines() if "VALENCE_MAX_QEUE_MS" in line]
+    assert json.loads(line)["level"] == "warning"
+    assert "VALENCE_MAX_QUEUE_MS" in line
 
 
 def test_a_package_that_must_not_be_served_ends_it(

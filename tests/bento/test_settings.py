@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bento.settings import Settings, SettingsError, load_settings, markdown_table
+from bento.settings import Settings, SettingsError, load_settings, markdown_table, misspelt
 
 
 def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +41,27 @@ def test_a_wrong_value_is_named_with_what_it_is_for(
     assert message.startswith(f"{name}: ")
     assert "Correct or unset it" in message
     assert "\n" not in message
+
+
+def test_what_is_nearly_a_setting_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in (
+        "MAX_QEUE_MS",
+        "LOGLEVEL",
+        "MODELS",
+        "LANES",
+        "SERVICE_HOST",
+        "PORT_3000_TCP",
+        "RUN_DIR",
+        "IMAGE",
+    ):
+        monkeypatch.setenv(f"VALENCE_{name}", "1")
+    found = misspelt()
+    assert found["VALENCE_MAX_QEUE_MS"] == "VALENCE_MAX_QUEUE_MS"
+    assert found["VALENCE_LOGLEVEL"] == "VALENCE_LOG_LEVEL"
+    assert found["VALENCE_MODELS"] == "VALENCE_MODEL"
+    assert len(found) == 3
 
 
 def test_the_table_has_a_row_and_a_description_for_every_setting() -> None:
