@@ -13,7 +13,7 @@ from training.rows import Rows
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = ("negative", "neutral", "positive")
 OTHER_PARAMS: dict[str, dict[str, object]] = {  # as there are so few rows
-    "transformer": {"max_steps": 30, "max_epochs": 2, "learning_rate": 3e-4, "batch_size": 16}
+    "transformer": {"max_steps": 60, "max_epochs": 4, "learning_rate": 3e-4, "batch_size": 16}
 }
 
 
