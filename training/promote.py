@@ -53,7 +53,7 @@ def promote(client: "MlflowClient", version: str, *, force: bool = False) -> tup
     tags = registry.tags_of(client, version)
     if before == version or _PROMOTED in tags:
         return None, _move(client, version)
-    decision = decide(client, version, before, force=force)
+    decision = decide(client, version, before, _flips(tags, before), force=force)
     _store(client, decision)
     if not decision.allowed:
         return decision, Move(registry.PRODUCTION, before, before)
@@ -78,8 +78,17 @@ def undo(client: "MlflowClient") -> Move:
     return registry.point(client, registry.PRODUCTION, replaced)
 
 
-def decide(client: "MlflowClient", version: str, against: str | None, *, force: bool = False) -> Decision:
+def decide(
+    client: "MlflowClient", version: str, against: str | None, flips: Flips | None, *, force: bool = False
+) -> Decision:
     """Judge a version beside the one in production, on the candidate's test texts.
+
+    Args:
+        client: From `training.tracking.open_client`.
+        version: Which.
+        against: The version in production.
+        flips: Of the plan to release the one in the place of the other, where there is one.
+        force: Allow it whatever is found.
 
     Raises:
         TrainingError: It was not evaluated.
@@ -99,7 +108,6 @@ def decide(client: "MlflowClient", version: str, against: str | None, *, force: 
         found = Assessment.load(evaluation / ASSESSMENT)
         predictions = Predictions.read(evaluation / PREDICTIONS)
         other = _side(client, against, predictions, Path(folder)) if against else None
-        flips = _flips(registry.tags_of(client, version), against)
         checks = judge(found, Side(predictions, behaviour_of(found)), other, lines, flips)
     passed = all(check.passed for check in checks)
     return Decision(
@@ -142,9 +150,9 @@ def _flips(tags: dict[str, str], against: str | None) -> Flips | None:
     if _PLAN not in tags:
         return None
     plan = json.loads(tags[_PLAN])
-    found = plan["flips"]
     if plan["live"]["version"] != against:
         return None
+    found = plan["flips"]
     return Flips(found["texts"], found["share"], tuple(found["interval"]))
 
 
