@@ -15,7 +15,7 @@ from benchmarks.statistics import slope
 
 _CONCURRENCY = 32
 _PIECE_S = 30.0  # one load generator after another, as each makes its texts beforehand
-_SETTLING = 0.2  # the share at the beginning in which memory may still grow to its working size
+_SETTLING = 0.5  # the share at the beginning in which memory may still grow to its working size
 
 
 @dataclass(frozen=True)
