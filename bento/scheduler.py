@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 
 from bento.backlog import WINDOW_BATCHES, Backlog
 from bento.capacity import Capacity
+from bento.lateness import Lateness
 from bento.scorer import Encoding
 from bento.work import Batch, DeadlineError, QueueFullError, Request, Scored, Scores, ScoringError, Text
 
@@ -26,6 +27,7 @@ from bento.work import Batch, DeadlineError, QueueFullError, Request, Scored, Sc
 _OVERTAKING_WINDOWS = 1.3
 _OVERTAKING_SHARE = 0.5
 _WORTH_SPLITTING_TOKENS = 128  # less than this is not spread over idle lanes
+_LONG_SHARE = 0.5  # of the longest wait: shorter ones are those of the batch that runs, and say little
 
 
 class Scheduler:
@@ -52,6 +54,7 @@ class Scheduler:
         self._batch_tokens = batch_tokens
         self.max_queue_s = max_queue_s
         self._clock = clock
+        self._lateness = Lateness()
         self._backlog = Backlog(batch_tokens)
         self._halves: deque[list[Text]] = deque()
         self._running: set[Batch] = set()
@@ -103,7 +106,7 @@ class Scheduler:
         self.refuse_if_full(tokens, deadline)
         now = self._clock()
         self.capacity.ask(tokens, now)
-        request = Request(end, now, deadline)
+        request = Request(end, now, deadline, self._computed_wait_s())
         request.texts = [Text(encoding, request, index) for index, encoding in enumerate(encodings)]
         self._backlog.join(request.texts)
         return request
@@ -138,6 +141,8 @@ class Scheduler:
                 elif not request.over and not request.begun:
                     request.begun = True
                     request.marks.append(now)
+                    if request.predicted_s > _LONG_SHARE * self.max_queue_s:
+                        self._lateness.learn(predicted_s=request.predicted_s, waited_s=now - request.joined)
             texts = [text for text in chosen if not text.request.over]
         if not texts:
             return None
@@ -178,7 +183,11 @@ class Scheduler:
         self._halves += [half for half in (texts[:middle], texts[middle:]) if half]
 
     def predicted_wait_s(self) -> float:
-        """Predict how long the first text of a request that joins now waits for a lane, at the most.
+        """Predict how long the first text of a request that joins now waits for a lane, at the most."""
+        return self._lateness.factor * self._computed_wait_s()
+
+    def _computed_wait_s(self) -> float:
+        """Compute that wait from the curve.
 
         It is what is left of the running batches, and the lesser of all that waits and of the batches that
         the texts due before it can lead, with what may overtake it.

@@ -60,6 +60,7 @@ class Request:
         end: Called once with the request, when it is answered or has failed; not when it is withdrawn.
         joined: When it was admitted.
         deadline: When its answer is of no use any more.
+        predicted_s: How long its first text would wait, as computed when it joined.
         texts: What it asks, until it is over.
         scored: The answers by index, complete at the end if there is no error.
         error: Why there is no answer.
@@ -71,6 +72,7 @@ class Request:
     end: Callable[["Request"], None]
     joined: float
     deadline: float
+    predicted_s: float
     texts: list["Text"] = field(default_factory=list)
     scored: dict[int, Scored] = field(default_factory=dict)
     error: Exception | None = None

@@ -313,6 +313,25 @@ def test_who_is_admitted_waits_within_the_limit_and_who_is_refused_is_told_how_l
             assert outcome.refused.retry_after_s > limit
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_on_an_uneven_machine_nearly_all_wait_within_the_limit_too(seed: int) -> None:
+    """At twice the capacity, once it is known how uneven it is; one batch is allowed as above."""
+    random = np.random.default_rng(seed)
+    limit, calls = 400, 8_000
+    simulation = Simulation(lanes=2, slowness=[1, 1, 1, 1, 3, 1, 2], max_queue=limit)
+    arrivals = np.cumsum(random.exponential(1.6, calls))
+    lengths = np.clip(random.lognormal(3, 0.6, calls), 6, 128)
+    outcomes = simulation.play(
+        [Call(int(at), [int(length)]) for at, length in zip(arrivals, lengths, strict=True)]
+    )
+
+    later = [outcome for outcome in outcomes[calls // 4 :] if outcome.refused is None]
+    waits = [outcome.started[0] - outcome.call.at for outcome in later]
+    assert len(later) < 0.8 * len(outcomes[calls // 4 :]), "it was overloaded"
+    assert np.quantile(waits, 0.99) <= limit + simulation.longest
+    assert np.quantile(waits, 0.5) > limit / 2, "it admits what it can"
+
+
 def test_a_prediction_is_what_then_happens() -> None:
     simulation = Simulation(lanes=1, slowness=[1])
     scheduler = simulation.scheduler
