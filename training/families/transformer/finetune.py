@@ -45,7 +45,8 @@ class _State:
     def is_over(self, patience: float) -> bool:
         """Say whether validation has not become better for so many epochs."""
         best = max(self.looks, key=lambda look: look[1])
-        return self.looks[-1][0] - best[0] >= patience
+        # Half of an odd number of steps is rounded down, so looks come a little early.
+        return self.looks[-1][0] - best[0] > patience - 0.5 / _LOOKS
 
 
 def finetune(
