@@ -6,10 +6,8 @@ CSV can be checked against a fresh run.
 
 import csv
 import io
-import os
 import random
 import re
-import tempfile
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from training.usage import no_arguments
+from training.whole import new_file
 
 LEXICON: Final = Path(__file__).with_name("lexicon.toml")
 CORPUS: Final = Path(__file__).parent / "corpus" / "grammar.csv"
@@ -186,12 +185,10 @@ def render(grammar: Grammar) -> str:
 
 
 def main() -> None:
-    """Write the corpus beside its final name, then move it there."""
+    """Write the corpus, whole or not at all."""
     no_arguments("training.grammar", __doc__)
-    with tempfile.NamedTemporaryFile("wb", dir=CORPUS.parent, suffix=".tmp", delete=False) as part:
-        part.write(render(Grammar()).encode())
-    Path(part.name).chmod(0o644)
-    os.replace(part.name, CORPUS)  # noqa: PTH105
+    with new_file(CORPUS) as part:
+        part.write_bytes(render(Grammar()).encode())
 
 
 if __name__ == "__main__":
