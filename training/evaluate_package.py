@@ -36,7 +36,7 @@ LOGGED = "evaluation"  # the folder among a run's artifacts
 
 
 class Interval(Record):
-    """A value and its 95% interval (bootstrap over rows)."""
+    """A value and its 95% interval; see `training.bootstrap`."""
 
     value: float
     lower: float
@@ -48,7 +48,6 @@ class Slice(Record):
 
     name: str
     rows: int
-    macro_f1: float
     accuracy: Interval
 
 
@@ -81,7 +80,7 @@ def assess(
         run_id: The run that made it.
         data: What the data is called.
     """
-    right, truth = predictions.right(), np.array(predictions.truth)
+    right = predictions.right()
     evaluation = evaluate(predictions.scores, predictions.labels, predictions.truth)
     found = estimates(np.array(evaluation.confusion))
     return Assessment(
@@ -97,9 +96,6 @@ def assess(
             Slice(
                 name=name,
                 rows=int(inside.sum()),
-                macro_f1=evaluate(
-                    predictions.scores[inside], predictions.labels, truth[inside].tolist()
-                ).macro_f1,
                 accuracy=_interval(share(int(right[inside].sum()), int(inside.sum()))),
             )
             for name, inside in slices(predictions.texts, predictions.sources)
