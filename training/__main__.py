@@ -7,11 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from training import registry, tracking
+from training.decision import tell
 from training.errors import run
 from training.params import PARAMS, Columns, Data, read_params, section
 from training.prepare import REPORT, prepare
 from training.project import PROJECT
-from training.promote import explain, promote, tell
+from training.promote import explain, promote
 from training.records import DataReport, Registration, Result
 from training.register import REGISTRATION, results
 from training.report import open_console, print_comparison, print_data, print_version

@@ -106,7 +106,7 @@ def _summarise(one: Compared, best: Compared) -> Summary:
         ece=assessment.calibration.ece,
         certain_share=assessment.certain.share,
         certain_right=assessment.certain.right,
-        behaviour={str(kind): rate for kind, rate in pass_rates(assessment.behaviour).items()},
+        behaviour=pass_rates(assessment.behaviour),
         median_ms=assessment.speed.median_ms,
         p95_ms=assessment.speed.p95_ms,
         texts_per_s=assessment.speed.texts_per_s,

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.bootstrap import accuracy_change, macro_f1_change
-from training.evaluate_behaviour import pass_rates
 from training.evaluate_package import Assessment
 from training.evaluate_slices import slices
 from training.params import Gate
@@ -70,11 +69,6 @@ def judge(
     if flips is not None:
         checks.append(_plan(flips, lines))
     return tuple(checks)
-
-
-def behaviour_of(found: Assessment) -> dict[str, float]:
-    """Return the pass rates of the behavioural tests, by kind."""
-    return {str(kind): rate for kind, rate in pass_rates(found.behaviour).items()}
 
 
 def _costs(candidate: Assessment, lines: Gate) -> Iterator[Check]:

@@ -83,7 +83,7 @@ def new_run(client: "MlflowClient", family: str, data: str) -> Iterator[str]:
     """
     from mlflow.exceptions import MlflowException
 
-    try:
+    with refusals(client):
         run = client.create_run(
             _experiment(client), run_name=f"{family}-{data}", tags={"family": family, "data": data}
         )
@@ -95,10 +95,19 @@ def new_run(client: "MlflowClient", family: str, data: str) -> Iterator[str]:
                 client.set_terminated(run_id, "FAILED")
             raise
         client.set_terminated(run_id, "FINISHED")
+
+
+@contextmanager
+def refusals(client: "MlflowClient") -> Iterator[None]:
+    """Tell what MLflow refuses inside the block, or that it is gone, as a `TrainingError`."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
     except MlflowException as error:
         raise TrainingError(
-            f"MLflow at {_shown(client.tracking_uri)} does not take the run: {error.message}. See whether it "
-            "runs and its disk is full, then run the same command again"
+            f"MLflow at {_shown(client.tracking_uri)} does not do it: {error.message}. See whether it runs, "
+            "has space on its disk, and lets MLFLOW_TRACKING_TOKEN do this; then run the same command again"
         ) from error
 
 

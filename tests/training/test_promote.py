@@ -14,9 +14,10 @@ from mlflow import MlflowClient
 
 from tests.training.packaged import Packaged, make_packaged
 from training import registry, tracking
+from training.decision import tell
 from training.errors import InputError, TrainingError
 from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS
-from training.promote import explain, promote, tell, undo
+from training.promote import explain, promote, undo
 from training.records import MODEL_NAME
 from training.rows import Rows
 
@@ -171,6 +172,25 @@ def test_a_version_that_was_never_evaluated_needs_force(
         promote(client, version)
     assert registry.version_at(client, registry.PRODUCTION) is None
     assert promote(client, version, force=True)[1].after == version
+
+
+def test_one_in_production_that_cannot_be_asked_is_replaced_by_force(
+    client: MlflowClient, publish: Publish, packaged: Packaged, tmp_path: Path
+) -> None:
+    one, two = publish(packaged), publish(packaged)
+    promote(client, one)
+    run_id = client.get_model_version(MODEL_NAME, one).run_id
+    shutil.rmtree(tmp_path / "mlartifacts" / str(run_id) / "artifacts" / "package")
+    with pytest.raises(
+        TrainingError, match=rf"version {one} in production cannot be asked .*--to {two} --force"
+    ):
+        promote(client, two)
+    assert registry.version_at(client, registry.PRODUCTION) == one
+    decision, move = promote(client, two, force=True)
+    assert decision is not None
+    assert decision.forced
+    assert "cannot be asked" in client.get_model_version(MODEL_NAME, two).tags["gate_reasons"]
+    assert move.after == two
 
 
 def test_by_its_command_line(
