@@ -6,6 +6,8 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from training.charts import confusion_chart, curve_chart, intervals_chart, reliability_chart
 from training.evaluate_behaviour import pass_rates
 from training.evaluate_package import Assessment, Interval
@@ -50,8 +52,8 @@ def _page(compared: Sequence[Compared], changes: Mapping[str, Interval]) -> Iter
     yield f"<h1>Sentiment models on {data}</h1>"
     rows = best.assessment.evaluation.rows
     yield (
-        f'<p class="soft">{rows:,} test texts, which no model has seen and nothing was chosen by. Brackets '
-        "are 95% intervals (bootstrap).</p>"
+        f'<p class="soft">{rows:,} test texts, which no model has seen and nothing was chosen by. In '
+        "brackets stand 95% intervals.</p>"
     )
     yield _answer(best, compared[1:], changes)
     yield "<h2>How they compare</h2>" + _chart(compared) + _table(compared, changes)
@@ -140,7 +142,7 @@ def _family(one: Compared) -> Iterator[str]:
     found = one.assessment
     yield f"<h2>{escape(one.result.family)}</h2>"
     package, run = escape(found.digest), escape(found.run_id)
-    yield f'<p class="soft">Package <code>{package}</code>, run <code>{run}</code></p>'
+    yield f'<p class="soft">Package <code>{package}</code>, run <code>{run}</code>. {_recipe(one.result)}</p>'
     bins = [(each.confidence, each.right, each.rows) for each in found.calibration.bins]
     yield '<div class="side">'
     yield "<div><h3>What it confuses</h3>"
@@ -173,6 +175,18 @@ def _family(one: Compared) -> Iterator[str]:
         yield intervals_chart(accuracies)
     yield "<h3>Behaviour</h3>" + _behaviour(found)
     yield "<h3>Surest and wrong</h3>" + _wrong(one.predictions)
+
+
+def _recipe(result: Result) -> str:
+    params = {name: value for name, value in result.params.items() if value is not None} | result.chosen
+    listed = ", ".join(f"{name} {_word(value)}" for name, value in params.items())
+    return escape(f"Trained on {result.train_rows:,} rows with {listed}.")
+
+
+def _word(value: JsonValue) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_word, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _behaviour(found: Assessment) -> str:

@@ -85,6 +85,7 @@ def make_packaged(folder: Path, parts: dict[str, Rows], *, run_id: str) -> Packa
         data="products",
         data_sha256=package.manifest.data_sha256,
         git_commit=None,
+        params=training.params,
         chosen=fitted.chosen,
         train_rows=rows,
         train_seconds=1.0,

@@ -63,6 +63,8 @@ def test_the_page_says_what_was_found_and_fetches_nothing(compared: Path, packag
     assert "a&lt;b&gt;" in page
     assert "<b>" not in page
     assert packaged.result.digest in page
+    chosen = packaged.result.chosen["C"]
+    assert f"Trained on 240 rows with C {chosen:g}, min_df 2, class_weight balanced, max_tokens 512." in page
     assert f"{packaged.assessment.intervals['macro_f1'].value:.3f}" in page
     assert not re.search(r"<script|https?://|url\(|@import|<link|<img", page)
     for drawing in re.findall(r"<svg.*?</svg>", page, re.DOTALL):

@@ -1,5 +1,7 @@
 """Runs, versions and aliases in a real MLflow, in a database of the test's own."""
 
+import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,7 @@ def log_run(client: MlflowClient, folder: Path, digest: str) -> Result:
             data="reviews",
             data_sha256="0" * 64,
             git_commit="abc",
+            params={"C": [1.0, 2.0]},
             chosen={"C": 1.0},
             train_rows=8,
             train_seconds=1.5,
@@ -128,3 +131,21 @@ def test_a_run_of_another_database_cannot_be_registered(client: MlflowClient, tm
     lost = result.model_copy(update={"run_id": "f" * 32, "digest": "sha256:elsewhere"})
     with pytest.raises(TrainingError, match="another one than at training"):
         registry.register(client, lost)
+
+
+def test_what_the_registry_refuses_is_told(
+    empty_registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mlflow.db"
+    shutil.copy(empty_registry, path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+    client = tracking.open_client()
+    version = registry.register(client, log_run(client, tmp_path, "sha256:guarded")).version
+    with sqlite3.connect(path) as database:
+        database.execute(
+            "CREATE TRIGGER guard BEFORE INSERT ON registered_model_aliases "
+            "BEGIN SELECT RAISE(ABORT, 'aliases are not yours to move'); END"
+        )
+    database.close()
+    with pytest.raises(TrainingError, match=r"MLflow at sqlite.* does not do it: .*not yours to move"):
+        registry.point(client, registry.PRODUCTION, version)
