@@ -3,9 +3,6 @@
 import csv
 from pathlib import Path
 
-import numpy as np
-
-from training.bootstrap import macro_f1_change
 from training.errors import TrainingError, run
 from training.evaluate_behaviour import pass_rates
 from training.evaluate_package import ASSESSMENT, PREDICTIONS, Assessment, Interval
@@ -94,11 +91,7 @@ def _read_learning(path: Path) -> list[tuple[float, float]]:
 
 def _summarise(one: Compared, best: Compared) -> Summary:
     assessment = one.assessment
-    labels = one.predictions.labels
-    number = {label: place for place, label in enumerate(labels)}
-    truth = np.array([number[label] for label in one.predictions.truth])
-    said = [compared.predictions.scores.argmax(axis=1) for compared in (best, one)]
-    value, lower, upper = macro_f1_change(truth, said[0], said[1])
+    value, lower, upper = one.predictions.macro_f1_change(best.predictions)
     return Summary(
         validation_macro_f1=one.result.evaluations["validation"].macro_f1,
         test=assessment.intervals,

@@ -15,7 +15,6 @@ from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS, Assessmen
 from training.gate import Check, Decision, Flips, Side, judge
 from training.params import PARAMS, Gate, read_params, section
 from training.predictions import Predictions, predict
-from training.progress import progress
 from training.project import PROJECT, python
 
 if TYPE_CHECKING:
@@ -109,8 +108,5 @@ def _look(
 def _side(client: "MlflowClient", version: str, texts: Predictions, folder: Path) -> Side:
     package = read_package(registry.download(client, version, "package", folder / "production"))
     scorer = Scorer(package)
-    with progress(f"scoring {len(texts.texts)} test texts with version {version}", 1) as advance:
-        predictions = predict(scorer, texts.texts, texts.sources, texts.truth)
-        rates = pass_rates(run_behaviour(scorer))
-        advance(1)
-    return Side(predictions, rates)
+    predictions = predict(scorer, texts.texts, texts.sources, texts.truth)
+    return Side(predictions, pass_rates(run_behaviour(scorer)))

@@ -23,7 +23,6 @@ from training.evaluate_speed import Speed, measure_speed
 from training.fitted import write_csv
 from training.predictions import Predictions, predict
 from training.prepare import DATA, REPORT
-from training.progress import progress
 from training.reading import place_of
 from training.records import ARTIFACTS, DataReport, Evaluation, Record, Result, StageReport
 from training.rows import Rows
@@ -117,13 +116,9 @@ def _evaluate(name: str) -> Assessment:
     package = read_package(folder / "package", result.digest)
     report = DataReport.load(REPORT)
     test = Rows.read(DATA / "test.parquet")
-    sources = _sources()
     scorer = Scorer(package)
-    with progress(f"evaluating {name} on {len(sources)} test texts", 2) as advance:
-        predictions = predict(scorer, test.texts, sources, test.labels)
-        advance(1)
-        found = assess(package, predictions, scorer, run_id=result.run_id, data=report.data.name)
-        advance(1)
+    predictions = predict(scorer, test.texts, _sources(), test.labels)
+    found = assess(package, predictions, scorer, run_id=result.run_id, data=report.data.name)
     predictions.write(folder / PREDICTIONS)
     write_csv(folder / RELIABILITY, ("confidence", "right", "rows"), _reliability(found.calibration))
     found.write(folder / ASSESSMENT)
