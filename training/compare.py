@@ -3,9 +3,10 @@
 import csv
 from pathlib import Path
 
+from training.assessment import Assessment, Interval
 from training.errors import TrainingError, run
 from training.evaluate_behaviour import pass_rates
-from training.evaluate_package import ASSESSMENT, PREDICTIONS, Assessment, Interval
+from training.evaluate_package import ASSESSMENT, PREDICTIONS
 from training.fitted import LEARNING, write_csv
 from training.html_report import Compared, write_report
 from training.predictions import Predictions
@@ -16,7 +17,6 @@ from training.usage import no_arguments
 TABLE = COMPARISON / "model_comparison.csv"
 EVALUATION = COMPARISON / "model_evaluation.json"
 REPORT = COMPARISON / "report.html"
-METRICS = COMPARISON / "metrics.json"
 
 _MEASURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
 
@@ -46,13 +46,6 @@ class ModelEvaluation(Record):
     families: dict[str, Summary]
 
 
-class Metrics(Record):
-    """What `dvc metrics show` prints."""
-
-    best: str
-    families: dict[str, dict[str, float]]
-
-
 def _compare(found: list[Result]) -> ModelEvaluation:
     best = _read(found[0])
     compared = [_read(result) for result in found]
@@ -62,9 +55,6 @@ def _compare(found: list[Result]) -> ModelEvaluation:
     write_csv(TABLE, list(rows[0]), [list(row.values()) for row in rows])
     write_report(REPORT, compared, {name: summary.change for name, summary in summaries.items()})
     evaluation.write(EVALUATION)
-    Metrics(best=evaluation.best, families={name: _brief(one) for name, one in summaries.items()}).write(
-        METRICS
-    )
     return evaluation
 
 
@@ -106,19 +96,6 @@ def _summarise(one: Compared, best: Compared) -> Summary:
         package_mb=assessment.package_bytes / 1e6,
         train_seconds=one.result.train_seconds,
     )
-
-
-def _brief(summary: Summary) -> dict[str, float]:
-    return {
-        "validation_macro_f1": summary.validation_macro_f1,
-        "test_macro_f1": summary.test["macro_f1"].value,
-        "test_accuracy": summary.test["accuracy"].value,
-        "ece": summary.ece,
-        "certain_share": summary.certain_share,
-        **summary.behaviour,
-        "ms_a_text": summary.median_ms,
-        "package_mb": summary.package_mb,
-    }
 
 
 def _row(one: Compared, summary: Summary) -> dict[str, object]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from bento.package import PackageError, read_package
 from bento.scorer import Scorer
 from training import registry
+from training.assessment import Assessment
 from training.errors import TrainingError
 from training.evaluate_behaviour import pass_rates, run_behaviour
-from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS, Assessment
+from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS
 from training.gate import Check, Decision, Flips, Side, judge
 from training.params import PARAMS, Gate, read_params, section
 from training.predictions import Predictions, predict

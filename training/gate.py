@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.assessment import Assessment
 from training.bootstrap import accuracy_change
-from training.evaluate_package import Assessment
 from training.evaluate_slices import slices
 from training.params import Gate
 from training.predictions import Predictions

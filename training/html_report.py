@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from training.assessment import Assessment, Interval
 from training.charts import confusion_chart, curve_chart, intervals_chart, reliability_chart
 from training.evaluate_behaviour import pass_rates
-from training.evaluate_package import Assessment, Interval
 from training.predictions import Predictions
 from training.records import Result
 from training.whole import new_file
@@ -113,7 +113,7 @@ def _chart(compared: Sequence[Compared]) -> str:
 
 def _table(compared: Sequence[Compared], changes: Mapping[str, Interval]) -> str:
     heads = ["family", "accuracy", "macro-F1", "to the best", "validation", "ECE", "certain"]
-    heads += ["ms a text", "texts/s", "MB", "trained in, s"]
+    heads += ["ms a text", "texts/s", "MB", "trained, s"]
     rows = []
     for one in compared:
         found, change = one.assessment, changes[one.result.family]
