@@ -68,6 +68,8 @@ def tell(decision: Decision) -> Sequence[str]:
     ]
     if decision.forced:
         lines.append("  promoted by force")
+    elif decision.allowed and not all(check.passed for check in decision.checks):
+        lines.append("  it goes in all the same, as nothing is there")
     elif not decision.allowed:
         lines.append(
             f"  refused; in spite of that: {python()} -m training.promote --to {decision.version} --force"

@@ -13,7 +13,7 @@ from training.decision import decide, tell
 from training.errors import InputError, TrainingError, run
 from training.gate import Decision
 from training.project import python
-from training.registry import Move
+from training.registry import Move, explain
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -66,16 +66,6 @@ def undo(client: "MlflowClient") -> Move:
     return registry.point(client, registry.PRODUCTION, replaced)
 
 
-def explain(move: Move) -> str:
-    """Say in one line what moved, and how to go back."""
-    if move.before == move.after:
-        return f"{move.alias}: {move.after or 'none'}, nothing moved"
-    line = f"{move.alias}: {move.before or 'none'} -> {move.after}"
-    if move.alias == registry.PRODUCTION and move.before:
-        line += f"; back with: {python()} -m training.promote --to {move.before}"
-    return line
-
-
 def _move(client: "MlflowClient", version: str) -> Move:
     move = registry.point(client, registry.PRODUCTION, version)
     if move.before != move.after:
@@ -122,7 +112,7 @@ def _main() -> None:
     else:
         version = arguments.version or arguments.to or staging
         if version is None:
-            raise InputError("nothing is registered yet; train first: make train")
+            raise InputError("nothing is at staging; name a version, or train one: make train")
         decision, move = promote(client, version, force=arguments.force)
         if decision is not None:
             print("\n".join(tell(decision)))

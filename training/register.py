@@ -1,4 +1,4 @@
-"""The stage `register`: the best family by macro-F1 on validation becomes a version."""
+"""The stage `register`: the best family by macro-F1 on validation becomes a version, at the alias staging."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 from training import families, kept_runs, registry, tracking
 from training.errors import TrainingError, run
 from training.params import PARAMS, read_params
+from training.project import python
 from training.records import ARTIFACTS, Registration, Result
 from training.usage import no_arguments
 
@@ -53,8 +54,10 @@ def _main() -> None:
     best = best.model_copy(update={"run_id": run_id})
     registration: Registration = registry.register(client, best, _lineage(best.family))
     tracking.log_evaluation(client, best.run_id, {}, _files(), "comparison")
+    move = registry.point(client, registry.STAGING, registration.version)
     registration.write(REGISTRATION)
     print(f"{registration.name} version {registration.version}: {registration.family}, {registration.digest}")
+    print(f"{registry.explain(move)}; into production, through the gate: {python()} -m training.promote")
 
 
 if __name__ == "__main__":

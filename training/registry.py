@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from training import tracking
 from training.errors import InputError, TrainingError
+from training.project import python
 from training.records import MODEL_NAME, Registration, Result
 
 if TYPE_CHECKING:
@@ -104,6 +105,16 @@ def point(client: "MlflowClient", alias: str, version: str) -> Move:
         _get(client, version)
         client.set_registered_model_alias(MODEL_NAME, alias, version)
     return Move(alias, before, version)
+
+
+def explain(move: Move) -> str:
+    """Say in one line what moved, and how to go back."""
+    if move.before == move.after:
+        return f"{move.alias}: {move.after or 'none'}, nothing moved"
+    line = f"{move.alias}: {move.before or 'none'} -> {move.after}"
+    if move.alias == PRODUCTION and move.before:
+        line += f"; back with: {python()} -m training.promote --to {move.before}"
+    return line
 
 
 @_refusals_told

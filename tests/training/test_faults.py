@@ -141,7 +141,7 @@ def test_a_stage_without_the_one_before_it_says_so(place: Place, name: str) -> N
 @pytest.mark.parametrize("name", [name for name in STAGES if name != "register"])
 def test_a_full_disk_leaves_what_was_there(done: Place, name: str) -> None:
     before = done.left()
-    assert_told(done.stage(name, first=fill_disk), 1)
+    assert_told(done.stage(name, first=fill_disk), 1, "artifacts/", "ree some space")
     assert done.left() == before
 
 
@@ -212,3 +212,4 @@ def test_a_tracking_server_that_is_down_stops_nothing_before_the_registry(done: 
     back = done.stage("register", be_project)
     assert back.returncode == 0, back.stderr
     assert "valence-sentiment version 2" in back.stdout
+    assert "staging: 1 -> 2" in back.stdout

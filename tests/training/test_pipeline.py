@@ -169,11 +169,13 @@ def test_metrics_and_plots_are_shown(project: Project, tmp_path: Path) -> None:
 
 def test_an_experiment_runs_beside_what_is_committed(project: Project) -> None:
     told = project.dvc(
-        "exp", "run", "--name", "fewer-words", "-S", "train.tfidf_logreg.min_df=4", "train@tfidf_logreg"
+        "exp", "run", "--name", "fewer-words", "-S", "train.tfidf_logreg.min_df=4", "evaluate@tfidf_logreg"
     )
     assert "Running stage 'train@tfidf_logreg'" in told
     assert "Running stage 'train@svm'" not in told
-    assert "fewer-words" in project.dvc("exp", "list")
+    shown = csv.DictReader(project.dvc("exp", "show", "--csv").splitlines())
+    (row,) = (row for row in shown if row["Experiment"] == "fewer-words")
+    assert 0 < float(row["artifacts/tfidf_logreg/metrics.json:macro_f1"]) < 1
     listed = project.git("status", "--porcelain")
     assert {line[3:] for line in listed.splitlines()} <= {"params.yaml", "dvc.lock"}
     project.git("checkout", "params.yaml")

@@ -17,7 +17,7 @@ from training import registry, tracking
 from training.decision import tell
 from training.errors import InputError, TrainingError
 from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS
-from training.promote import explain, promote, undo
+from training.promote import promote, undo
 from training.records import MODEL_NAME
 from training.rows import Rows
 
@@ -70,6 +70,8 @@ def test_the_first_version_goes_in_and_its_checks_are_kept(
     assert decision.against is None
     assert decision.allowed
     assert (move.before, move.after) == (None, version)
+    assert [check.name for check in decision.checks if not check.passed]
+    assert tell(decision)[-1] == "  it goes in all the same, as nothing is there"
     tags = client.get_model_version(MODEL_NAME, version).tags
     assert {"gate", "gate_against", "gate_reasons", "promoted_at", "replaced"} <= set(tags)
     run_id = client.get_model_version(MODEL_NAME, version).run_id
@@ -156,7 +158,7 @@ def test_going_back_is_always_possible(
     promote(client, two)
     decision, move = promote(client, one)  # worse, but it was there before
     assert (decision, move.after) == (None, one)
-    assert explain(move).startswith(f"production: {two} -> {one}; back with: ")
+    assert registry.explain(move).startswith(f"production: {two} -> {one}; back with: ")
 
 
 def test_without_anything_in_production_there_is_nothing_to_undo(client: MlflowClient) -> None:

@@ -10,7 +10,6 @@ from mlflow import MlflowClient
 from bento.registry import resolve
 from training import registry, tracking
 from training.errors import InputError, TrainingError
-from training.promote import explain
 from training.records import MODEL_NAME, ClassScores, Evaluation, Result
 
 SCORES = ClassScores(precision=0.5, recall=0.5, f1=0.5, rows=2)
@@ -112,10 +111,13 @@ def test_an_alias_moves_tells_how_to_go_back_and_goes_back(client: MlflowClient,
     one = registry.register(client, log_run(client, tmp_path / "one", "sha256:one")).version
     two = registry.register(client, log_run(client, tmp_path / "two", "sha256:two")).version
     registry.point(client, registry.PRODUCTION, one)
-    moved = explain(registry.point(client, registry.PRODUCTION, two))
+    moved = registry.explain(registry.point(client, registry.PRODUCTION, two))
     assert moved.startswith(f"production: {one} -> {two}; back with: ")
     assert f"training.promote --to {one}" in moved
-    assert explain(registry.point(client, registry.PRODUCTION, two)) == f"production: {two}, nothing moved"
+    assert (
+        registry.explain(registry.point(client, registry.PRODUCTION, two))
+        == f"production: {two}, nothing moved"
+    )
     assert registry.point(client, registry.PRODUCTION, one).after == one
     assert registry.version_at(client, registry.PRODUCTION) == one
 
