@@ -25,9 +25,10 @@ from training.stages import folders
 
 ASSESSMENT = Path("assessment.json")
 PREDICTIONS = Path("predictions.csv")
-RELIABILITY = Path("reliability.csv")
-METRICS = Path("metrics.json")
 LOGGED = "evaluation"  # the folder among a run's artifacts
+
+_RELIABILITY = Path("reliability.csv")
+_METRICS = Path("metrics.json")
 
 
 def _evaluate(name: str) -> Assessment:
@@ -40,8 +41,8 @@ def _evaluate(name: str) -> Assessment:
     predictions = predict(scorer, test.texts, _sources(), test.labels)
     found = assess(package, predictions, scorer, run_id=result.run_id, data=report.data.name)
     predictions.write(folder / PREDICTIONS)
-    write_csv(folder / RELIABILITY, ("confidence", "right", "rows"), _reliability(found.calibration))
-    figures(found, result).write(folder / METRICS)
+    write_csv(folder / _RELIABILITY, ("confidence", "right", "rows"), _reliability(found.calibration))
+    figures(found, result).write(folder / _METRICS)
     found.write(folder / ASSESSMENT)
     client, run_id = kept_runs.find(found.run_id)
     tracking.log_evaluation(
