@@ -36,7 +36,7 @@ class Move:
 
 def _refusals_told(function: _Asking[_Given, _Found]) -> _Asking[_Given, _Found]:
     @wraps(function)
-    def ask(client: "MlflowClient", *args: _Given.args, **kwargs: _Given.kwargs) -> _Found:
+    def ask(client: "MlflowClient", /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Found:
         with tracking.refusals(client):
             return function(client, *args, **kwargs)
 

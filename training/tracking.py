@@ -42,6 +42,11 @@ def is_local(uri: str) -> bool:
     return uri.startswith(_SQLITE)
 
 
+def shown(uri: str) -> str:
+    """Return a URI as people may see it, without a password."""
+    return re.sub(r"//[^/@]*@", "//", uri)
+
+
 def open_client() -> "MlflowClient":
     """Open MLflow at `tracking_uri`; a local database is made when it is not there.
 
@@ -66,7 +71,7 @@ def open_at(uri: str) -> "MlflowClient":
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError) as error:
         raise TrainingError(
-            f"MLflow does not answer at {_shown(uri)}. Start it, or correct or unset MLFLOW_TRACKING_URI"
+            f"MLflow does not answer at {shown(uri)}. Start it, or correct or unset MLFLOW_TRACKING_URI"
         ) from error
     return client
 
@@ -106,7 +111,7 @@ def refusals(client: "MlflowClient") -> Iterator[None]:
         yield
     except MlflowException as error:
         raise TrainingError(
-            f"MLflow at {_shown(client.tracking_uri)} does not do it: {error.message}. See whether it runs, "
+            f"MLflow at {shown(client.tracking_uri)} does not do it: {error.message}. See whether it runs, "
             "has space on its disk, and lets MLFLOW_TRACKING_TOKEN do this; then run the same command again"
         ) from error
 
@@ -177,10 +182,6 @@ def log_evaluation(
             f"MLflow cannot add to run {run_id}: {error.message}. "
             "If its database is another one than at training: `dvc repro --force` trains again"
         ) from error
-
-
-def _shown(uri: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", uri)  # without a password
 
 
 def _experiment(client: "MlflowClient") -> str:

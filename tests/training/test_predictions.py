@@ -23,7 +23,8 @@ def test_a_change_is_that_of_the_figures_whatever_labels_the_texts_have(
     rows: list[tuple[str, int, int]],
 ) -> None:
     truth = [label for label, _, _ in rows]
-    before, after = (predictions(truth, [row[side] for row in rows]) for side in (1, 2))
+    before = predictions(truth, [said for _, said, _ in rows])
+    after = predictions(truth, [said for _, _, said in rows])
     figures = [evaluate(one.scores, one.labels, truth).macro_f1 for one in (before, after)]
     value, lower, upper = after.macro_f1_change(before)
     assert value == pytest.approx(figures[1] - figures[0])
