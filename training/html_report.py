@@ -70,7 +70,7 @@ def _answer(best: Compared, others: Sequence[Compared], changes: Mapping[str, In
         f"{_between(found.intervals['accuracy'], percent=True)} of its sentiments are right.",
         _promise(found),
     ]
-    lines += [_against(other.result.family, changes[other.result.family]) for other in others]
+    lines += [_against(other.result, changes[other.result.family]) for other in others]
     weakest = min(found.slices, key=lambda one: one.accuracy.upper, default=None)
     if weakest is not None:
         lines.append(
@@ -80,12 +80,15 @@ def _answer(best: Compared, others: Sequence[Compared], changes: Mapping[str, In
     return '<div class="answer">' + "".join(f"<p>{line}</p>" for line in lines) + "</div>"
 
 
-def _against(name: str, change: Interval) -> str:
+def _against(other: Result, change: Interval) -> str:
+    name = escape(other.family)
+    stopped = other.params.get("max_steps")
+    taste = f" It had a taste of {stopped} steps (train.{name}.max_steps), no more." if stopped else ""
     value, lower, upper = (f"{100 * one:+.1f}" for one in (change.value, change.lower, change.upper))
     points = f"{value} points of macro-F1 ({lower} to {upper})"
     if change.lower <= 0 <= change.upper:
-        return f"Between it and {escape(name)} these texts do not decide: {points}."
-    return f"{escape(name)} is surely {'better' if change.lower > 0 else 'worse'} on these texts: {points}."
+        return f"Between it and {name} these texts do not decide: {points}.{taste}"
+    return f"{name} is surely {'better' if change.lower > 0 else 'worse'} on these texts: {points}.{taste}"
 
 
 def _promise(found: Assessment) -> str:
