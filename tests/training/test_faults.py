@@ -214,3 +214,13 @@ def test_a_tracking_server_that_is_down_stops_nothing_before_the_registry(done: 
     assert back.returncode == 0, back.stderr
     assert "valence-sentiment version 2" in back.stdout
     assert "staging: 1 -> 2" in back.stdout
+
+
+def test_an_experiment_leaves_staging_where_it_is(done: Place) -> None:
+    assert done.stage("package").returncode == 0  # of a new run, and so another package
+    for name in ("evaluate", "compare"):
+        assert done.stage(name).returncode == 0
+    ran = done.stage("register", None, DVC_EXP_BASELINE_REV="0" * 40)
+    assert ran.returncode == 0, ran.stderr
+    assert "staging: 1, as this is an experiment" in ran.stdout
+    assert "training.promote 2" in ran.stdout
