@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from bento.api import create_app
 from bento.batch.score import score_file
+from bento.package import LABELS
 from bento.registry import Resolved
 from bento.scorer import Scorer
 from bento.settings import Settings
@@ -40,7 +41,7 @@ def by_http(packaged: Packaged) -> list[dict[str, object]]:
 
 
 def scores_of(rows: list[dict[str, object]]) -> NDArray[np.float64]:
-    return np.array([list(row["scores"].values()) for row in rows])  # type: ignore[attr-defined]
+    return np.array([[row["scores"][label] for label in LABELS] for row in rows])  # type: ignore[index]
 
 
 def test_the_graph_says_what_the_training_library_says(packaged: Packaged) -> None:
@@ -67,6 +68,8 @@ def test_a_scored_file_says_what_http_says(
         assert row["sentiment"] == answer["sentiment"]
         assert row["certain"] == str(answer["certain"]).lower()
         assert float(row["confidence"]) == pytest.approx(answer["confidence"], abs=2e-6)
+    written = [[float(row[f"score_{label}"]) for label in LABELS] for row in rows]
+    np.testing.assert_allclose(written, scores_of(by_http), atol=2e-6)
 
 
 def test_the_evaluation_is_of_what_is_served(
@@ -115,5 +118,7 @@ def test_spark_says_what_http_says(
         assert row["text"] == text
         assert (row["sentiment"], row["certain"]) == (answer["sentiment"], answer["certain"])
         assert row["confidence"] == pytest.approx(answer["confidence"], abs=2e-6)
+    written = [[row[f"score_{label}"] for label in LABELS] for row in filled]
+    np.testing.assert_allclose(written, scores_of(by_http), atol=2e-6)
     assert blank["sentiment"] is None
     assert (missing["text"], missing["score_negative"]) == (None, None)

@@ -7,11 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from training import registry, tracking
+from training.decision import tell
 from training.errors import run
 from training.params import PARAMS, Columns, Data, read_params, section
 from training.prepare import REPORT, prepare
 from training.project import PROJECT
-from training.promote import explain, promote, tell
+from training.promote import promote
 from training.records import DataReport, Registration, Result
 from training.register import REGISTRATION, results
 from training.report import open_console, print_comparison, print_data, print_version
@@ -68,10 +69,11 @@ def _main() -> None:
         if alias in stays:
             print(f"{alias}: {registry.version_at(client, alias)}, nothing moved")
         elif alias == registry.STAGING:
-            print(explain(registry.point(client, alias, registration.version)))
+            registry.point(client, alias, registration.version)  # as `register` did, if it ran
+            print(f"{alias}: {registration.version}")
         else:
             decision, move = promote(client, registration.version)
-            print("\n".join([*(tell(decision) if decision else []), explain(move)]))
+            print("\n".join([*(tell(decision) if decision else []), registry.explain(move)]))
     if arguments.reference:
         arguments.reference.write_text(f"models:/{registration.name}/{registration.version}\n")
 

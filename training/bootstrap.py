@@ -1,14 +1,17 @@
-"""95% intervals by bootstrap over rows, all resamples at once.
+"""95% intervals: of a share Wilson's, of all else by bootstrap over rows, all resamples at once.
 
 Rows that fall into one cell of a table of counts are alike, so drawing rows is drawing how many fall into
 each cell: one multinomial draw makes a resample, however many rows there are (Efron and Tibshirani, "An
 Introduction to the Bootstrap", 1993; percentile intervals).
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 _RESAMPLES = 5000
+_Z = 1.959964  # of the normal distribution, at 97.5%
 
 Estimate = tuple[float, float, float]  # the value, and the ends of its interval
 
@@ -32,8 +35,20 @@ def estimates(confusion: NDArray[np.int64]) -> dict[str, Estimate]:
 
 
 def share(right: int, rows: int) -> Estimate:
-    """Return the share of rows that are right."""
-    return _estimate(_draw(np.array([right, rows - right]))[:, 0] / rows)
+    """Return the share of rows that are right, with Wilson's interval.
+
+    No bootstrap here: where all of three rows are right they are so in every resample, and its interval would
+    have no width (Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927).
+
+    Args:
+        right: How many are.
+        rows: Of how many, at least one.
+    """
+    found, spread = right / rows, _Z**2 / rows
+    middle = found + spread / 2
+    half = _Z * math.sqrt(found * (1 - found) / rows + spread / (4 * rows))
+    lower, upper = (middle - half) / (1 + spread), (middle + half) / (1 + spread)
+    return found, min(max(lower, 0.0), found), max(min(upper, 1.0), found)
 
 
 def macro_f1_change(

@@ -1,11 +1,14 @@
 """Charts as SVG that stands in a page of its own: no script, no font, nothing that is fetched."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
 _WIDTH = 720
 _ROW = 26
 _LEFT, _RIGHT = 270, 60  # room for names and for numbers
+_MAX_TICKS = 6
+_MAX_RADIUS = 12
 
 
 def intervals_chart(rows: Mapping[str, tuple[float, float, float]], *, best: str = "") -> str:
@@ -33,11 +36,10 @@ def intervals_chart(rows: Mapping[str, tuple[float, float, float]], *, best: str
             f'<text x="{_WIDTH - _RIGHT + 12}" y="{y + 4}">{value:.3f}</text>'
         )
     height = 20 + len(rows) * _ROW
-    ticks = [low + span * step / 4 for step in range(5)]
     axis = "".join(
         f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="6" y2="{height - 10}" class="grid"/>'
         f'<text x="{x(tick):.1f}" y="{height + 8}" class="middle small">{tick:.2f}</text>'
-        for tick in ticks
+        for tick in _round_numbers(low, high)
     )
     return _svg(_WIDTH, height + 14, axis + "".join(drawn), "values with their 95% intervals")
 
@@ -49,10 +51,10 @@ def reliability_chart(bins: Sequence[tuple[float, float, int]], threshold: float
         bins: Mean confidence, share right and number of rows.
         threshold: From where on predictions are certain.
     """
-    size, margin = 260, 40
+    size, margin, top = 260, 40, _MAX_RADIUS + 1
 
     def at(x: float, y: float) -> tuple[float, float]:
-        return margin + x * size, 10 + (1 - y) * size
+        return margin + x * size, top + (1 - y) * size
 
     most = max(rows for _, _, rows in bins)
     (x0, y0), (x1, y1) = at(0, 0), at(1, 1)
@@ -68,7 +70,7 @@ def reliability_chart(bins: Sequence[tuple[float, float, int]], threshold: float
         )
     for confidence, right, rows in bins:
         x, y = at(confidence, right)
-        radius = 3 + 9 * (rows / most) ** 0.5
+        radius = 3 + (_MAX_RADIUS - 3) * (rows / most) ** 0.5
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" class="bubble"><title>{rows} rows: '
             f"confidence {confidence:.2f}, right {right:.2f}</title></circle>"
@@ -82,13 +84,16 @@ def reliability_chart(bins: Sequence[tuple[float, float, int]], threshold: float
         f'<text transform="rotate(-90 12 {y1 + size / 2})" x="12" y="{y1 + size / 2}" '
         f'class="middle small">share right</text>'
     )
-    return _svg(margin + size + 20, size + 50, "".join(parts), "share right by confidence")
+    return _svg(margin + size + 20, top + size + 40, "".join(parts), "share right by confidence")
 
 
 def confusion_chart(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
     """Draw a confusion matrix: a row for each label, a column for each sentiment, shaded by row."""
     cell, left, top = 74, 78, 34
-    parts = [f'<text x="{left}" y="12" class="small">sentiment (the model)</text>']
+    parts = [
+        f'<text x="{left}" y="12" class="small">sentiment (the model)</text>'
+        f'<text x="{left - 8}" y="28" class="end small">label</text>'
+    ]
     for number, label in enumerate(labels):
         centre = number * cell + cell / 2
         parts.append(f'<text x="{left + centre}" y="28" class="middle small">{escape(label)}</text>')
@@ -138,6 +143,12 @@ def curve_chart(points: Sequence[tuple[float, float]]) -> str:
         f'{frame}{ticks}<polyline points="{line}" class="curve"/>{dots}',
         "macro-F1 on validation",
     )
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Return a few round numbers between two others, both from 0 to 1."""
+    step = next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / step <= _MAX_TICKS)
+    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _short(step: float) -> str:

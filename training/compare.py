@@ -3,12 +3,10 @@
 import csv
 from pathlib import Path
 
-import numpy as np
-
-from training.bootstrap import macro_f1_change
+from training.assessment import Assessment, Interval
 from training.errors import TrainingError, run
 from training.evaluate_behaviour import pass_rates
-from training.evaluate_package import ASSESSMENT, PREDICTIONS, Assessment, Interval
+from training.evaluate_package import ASSESSMENT, PREDICTIONS
 from training.fitted import LEARNING, write_csv
 from training.html_report import Compared, write_report
 from training.predictions import Predictions
@@ -19,7 +17,6 @@ from training.usage import no_arguments
 TABLE = COMPARISON / "model_comparison.csv"
 EVALUATION = COMPARISON / "model_evaluation.json"
 REPORT = COMPARISON / "report.html"
-METRICS = COMPARISON / "metrics.json"
 
 _MEASURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
 
@@ -49,13 +46,6 @@ class ModelEvaluation(Record):
     families: dict[str, Summary]
 
 
-class Metrics(Record):
-    """What `dvc metrics show` prints."""
-
-    best: str
-    families: dict[str, dict[str, float]]
-
-
 def _compare(found: list[Result]) -> ModelEvaluation:
     best = _read(found[0])
     compared = [_read(result) for result in found]
@@ -65,9 +55,6 @@ def _compare(found: list[Result]) -> ModelEvaluation:
     write_csv(TABLE, list(rows[0]), [list(row.values()) for row in rows])
     write_report(REPORT, compared, {name: summary.change for name, summary in summaries.items()})
     evaluation.write(EVALUATION)
-    Metrics(best=evaluation.best, families={name: _brief(one) for name, one in summaries.items()}).write(
-        METRICS
-    )
     return evaluation
 
 
@@ -94,11 +81,7 @@ def _read_learning(path: Path) -> list[tuple[float, float]]:
 
 def _summarise(one: Compared, best: Compared) -> Summary:
     assessment = one.assessment
-    labels = one.predictions.labels
-    number = {label: place for place, label in enumerate(labels)}
-    truth = np.array([number[label] for label in one.predictions.truth])
-    said = [compared.predictions.scores.argmax(axis=1) for compared in (best, one)]
-    value, lower, upper = macro_f1_change(truth, said[0], said[1])
+    value, lower, upper = one.predictions.macro_f1_change(best.predictions)
     return Summary(
         validation_macro_f1=one.result.evaluations["validation"].macro_f1,
         test=assessment.intervals,
@@ -106,26 +89,13 @@ def _summarise(one: Compared, best: Compared) -> Summary:
         ece=assessment.calibration.ece,
         certain_share=assessment.certain.share,
         certain_right=assessment.certain.right,
-        behaviour={str(kind): rate for kind, rate in pass_rates(assessment.behaviour).items()},
+        behaviour=pass_rates(assessment.behaviour),
         median_ms=assessment.speed.median_ms,
         p95_ms=assessment.speed.p95_ms,
         texts_per_s=assessment.speed.texts_per_s,
         package_mb=assessment.package_bytes / 1e6,
         train_seconds=one.result.train_seconds,
     )
-
-
-def _brief(summary: Summary) -> dict[str, float]:
-    return {
-        "validation_macro_f1": summary.validation_macro_f1,
-        "test_macro_f1": summary.test["macro_f1"].value,
-        "test_accuracy": summary.test["accuracy"].value,
-        "ece": summary.ece,
-        "certain_share": summary.certain_share,
-        **summary.behaviour,
-        "ms_a_text": summary.median_ms,
-        "package_mb": summary.package_mb,
-    }
 
 
 def _row(one: Compared, summary: Summary) -> dict[str, object]:

@@ -2,14 +2,11 @@
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from training.records import Evaluation
 from training.whole import new_file
-
-matplotlib.use("Agg")
 
 
 def draw_confusion(evaluations: dict[str, Evaluation], title: str, path: Path) -> None:

@@ -13,7 +13,7 @@ from bento.scorer import Scorer
 from training.params import Section
 from training.records import Record
 
-Kind = Literal["functionality", "invariance", "direction"]
+_Kind = Literal["functionality", "invariance", "direction"]
 
 _SURELY = 0.1
 _SHOWN = 5  # failures of a test
@@ -22,7 +22,7 @@ _SHOWN = 5  # failures of a test
 class Behaviour(Record):
     """How one behavioural test went; `failures` shows the first few, for people."""
 
-    kind: Kind
+    kind: _Kind
     name: str
     cases: int
     passed: int
@@ -68,9 +68,9 @@ def run_behaviour(scorer: Scorer) -> list[Behaviour]:
     ]
 
 
-def pass_rates(found: Sequence[Behaviour]) -> dict[Kind, float]:
+def pass_rates(found: Sequence[Behaviour]) -> dict[str, float]:
     """Return the share of cases that pass, by kind."""
-    rates: dict[Kind, float] = {}
+    rates: dict[str, float] = {}
     for kind in dict.fromkeys(test.kind for test in found):
         of_kind = [test for test in found if test.kind == kind]
         rates[kind] = sum(test.passed for test in of_kind) / sum(test.cases for test in of_kind)

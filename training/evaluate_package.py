@@ -7,112 +7,28 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from bento.package import Package, read_package
+from bento.package import read_package
 from bento.scorer import Scorer
 from training import families, kept_runs, tracking
-from training.bootstrap import estimates, share
+from training.assessment import Assessment, assess, figures
 from training.errors import run
-from training.evaluate import evaluate
-from training.evaluate_behaviour import Behaviour, run_behaviour
-from training.evaluate_calibration import Calibration, Certain, calibration, keeping_of
-from training.evaluate_slices import slices
-from training.evaluate_speed import Speed, measure_speed
+from training.evaluate_calibration import Calibration
 from training.fitted import write_csv
-from training.predictions import Predictions, predict
+from training.predictions import predict
 from training.prepare import DATA, REPORT
-from training.progress import progress
 from training.reading import place_of
-from training.records import ARTIFACTS, DataReport, Evaluation, Record, Result, StageReport
+from training.records import ARTIFACTS, DataReport, Result, StageReport
 from training.rows import Rows
 from training.stages import folders
 
 ASSESSMENT = Path("assessment.json")
 PREDICTIONS = Path("predictions.csv")
-RELIABILITY = Path("reliability.csv")
 LOGGED = "evaluation"  # the folder among a run's artifacts
 
-
-class Interval(Record):
-    """A value and its 95% interval (bootstrap over rows)."""
-
-    value: float
-    lower: float
-    upper: float
-
-
-class Slice(Record):
-    """How a model does on one kind of texts."""
-
-    name: str
-    rows: int
-    macro_f1: float
-    accuracy: Interval
-
-
-class Assessment(Record):
-    """Everything that is known of a package from the test part, and what it costs."""
-
-    family: str
-    digest: str
-    run_id: str
-    data: str
-    evaluation: Evaluation
-    intervals: dict[str, Interval]
-    calibration: Calibration
-    certain: Certain
-    slices: tuple[Slice, ...]
-    behaviour: tuple[Behaviour, ...]
-    speed: Speed
-    package_bytes: int
-
-
-def assess(
-    package: Package, predictions: Predictions, scorer: Scorer, *, run_id: str, data: str
-) -> Assessment:
-    """Look at a package from all sides.
-
-    Args:
-        package: What is looked at.
-        predictions: Its own, on the test part.
-        scorer: Its own, with one thread.
-        run_id: The run that made it.
-        data: What the data is called.
-    """
-    right, truth = predictions.right(), np.array(predictions.truth)
-    evaluation = evaluate(predictions.scores, predictions.labels, predictions.truth)
-    found = estimates(np.array(evaluation.confusion))
-    return Assessment(
-        family=package.manifest.family,
-        digest=package.digest,
-        run_id=run_id,
-        data=data,
-        evaluation=evaluation,
-        intervals={name: _interval(estimate) for name, estimate in found.items()},
-        calibration=calibration(predictions.scores.max(axis=1), right),
-        certain=keeping_of(package.manifest.certainty, predictions.certain, right),
-        slices=tuple(
-            Slice(
-                name=name,
-                rows=int(inside.sum()),
-                macro_f1=evaluate(
-                    predictions.scores[inside], predictions.labels, truth[inside].tolist()
-                ).macro_f1,
-                accuracy=_interval(share(int(right[inside].sum()), int(inside.sum()))),
-            )
-            for name, inside in slices(predictions.texts, predictions.sources)
-        ),
-        behaviour=tuple(run_behaviour(scorer)),
-        speed=measure_speed(scorer, predictions.texts),
-        package_bytes=sum(len(content) for content in (package.tokenizer, package.graph)),
-    )
-
-
-def _interval(estimate: tuple[float, float, float]) -> Interval:
-    value, lower, upper = estimate
-    return Interval(value=value, lower=lower, upper=upper)
+_RELIABILITY = Path("reliability.csv")
+_METRICS = Path("metrics.json")
 
 
 def _evaluate(name: str) -> Assessment:
@@ -121,15 +37,12 @@ def _evaluate(name: str) -> Assessment:
     package = read_package(folder / "package", result.digest)
     report = DataReport.load(REPORT)
     test = Rows.read(DATA / "test.parquet")
-    sources = _sources()
     scorer = Scorer(package)
-    with progress(f"evaluating {name} on {len(sources)} test texts", 2) as advance:
-        predictions = predict(scorer, test.texts, sources, test.labels)
-        advance(1)
-        found = assess(package, predictions, scorer, run_id=result.run_id, data=report.data.name)
-        advance(1)
+    predictions = predict(scorer, test.texts, _sources(), test.labels)
+    found = assess(package, predictions, scorer, run_id=result.run_id, data=report.data.name)
     predictions.write(folder / PREDICTIONS)
-    write_csv(folder / RELIABILITY, ("confidence", "right", "rows"), _reliability(found.calibration))
+    write_csv(folder / _RELIABILITY, ("confidence", "right", "rows"), _reliability(found.calibration))
+    figures(found, result).write(folder / _METRICS)
     found.write(folder / ASSESSMENT)
     client, run_id = kept_runs.find(found.run_id)
     tracking.log_evaluation(

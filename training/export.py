@@ -1,13 +1,11 @@
 """From a fitted family to a model package that has been measured, profiled and checked."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from joblib import cpu_count  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from bento.package import (
@@ -30,14 +28,14 @@ from training.evaluate import evaluate
 from training.families import Graph
 from training.form_cost import describe, is_acceptable, measure_cost
 from training.numeric_forms import INT8_ROWS, int8_rows
-from training.progress import progress
 from training.records import MODEL_NAME, Evaluation, flatten
 from training.rows import Rows
+from training.scoring import score_texts
 from training.temperature import fit_temperature, temper
 
 _CONFIDENCE_BOUNDS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _TOKEN_BOUNDS = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
-_CHUNK = 64
+_VALIDATION = "validation texts"
 
 
 def export(
@@ -93,11 +91,11 @@ def export(
         files=hash_files(tokenizer=fitted.tokenizer, graph=fitted.graph),
     )
     validation = parts["validation"]
-    untempered = _score(_open(draft, fitted.tokenizer, fitted.graph), validation.texts, "validation")
+    untempered = score_texts(_open(draft, fitted.tokenizer, fitted.graph), validation.texts, _VALIDATION)
     temperature = fit_temperature(untempered, labels, validation.labels)
     exact = replace(fitted, graph=temper(fitted.graph, temperature))
     graph, quantisation, scorer, scored = _choose_form(draft, exact, untempered, validation)
-    scores = {"validation": scored, "test": _score(scorer, parts["test"].texts, "test")}
+    scores = {"validation": scored, "test": score_texts(scorer, parts["test"].texts, "test texts")}
     evaluations = {part: evaluate(scores[part], labels, parts[part].labels) for part in scores}
     tokenizer = load_tokenizer(fitted.tokenizer)
     lengths = [len(encoding.ids) for encoding in tokenizer.encode_batch(parts["train"].texts)]
@@ -132,30 +130,14 @@ def _choose_form(
     graph = int8_rows(exact.graph)
     if graph is not None:
         quick = _open(draft, exact.tokenizer, graph)
-        after = _score(quick, validation.texts, "validation")
+        after = score_texts(quick, validation.texts, _VALIDATION)
         cost = measure_cost(INT8_ROWS, quick, before, after, validation)
         chosen = is_acceptable(cost)
         print(f"  {describe(cost)}: {'chosen' if chosen else 'left, fp32 stays'}", flush=True)
         if chosen:
             return graph, cost, quick, after
     scorer = _open(draft, exact.tokenizer, exact.graph)
-    return exact.graph, Quantisation(), scorer, _score(scorer, validation.texts, "validation")
-
-
-def _score(scorer: Scorer, texts: Sequence[str], part: str) -> NDArray[np.float32]:
-    # Sorted before it is cut, so that a chunk holds texts of one length and little padding.
-    order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
-    chunks = [order[start : start + _CHUNK] for start in range(0, len(order), _CHUNK)]
-    scores = np.empty((len(texts), len(scorer.labels)), np.float32)
-    with (
-        progress(f"scoring {len(texts)} {part} texts", len(texts)) as advance,
-        ThreadPoolExecutor(cpu_count()) as pool,
-    ):
-        scored = pool.map(lambda chunk: scorer.predict([texts[row] for row in chunk]), chunks)
-        for chunk, found in zip(chunks, scored, strict=True):
-            scores[chunk] = found
-            advance(len(chunk))
-    return scores
+    return exact.graph, Quantisation(), scorer, score_texts(scorer, validation.texts, _VALIDATION)
 
 
 def _canary(scorer: Scorer, text: str, labels: tuple[Label, ...]) -> Canary:

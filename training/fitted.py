@@ -12,9 +12,9 @@ from training.records import Record
 from training.stages.folders import new_folder
 from training.whole import new_file
 
-FITTED = Path("fitted")
 LEARNING = Path("learning.csv")
 
+_FITTED = Path("fitted")
 _RECORD = "training.json"
 
 
@@ -32,7 +32,7 @@ class Training(Record):
 
 def save(folder: Path, fitted: Fitted, training: Training) -> None:
     """Write what was trained below a family's folder, whole or not at all."""
-    with new_folder(folder / FITTED) as part:
+    with new_folder(folder / _FITTED) as part:
         (part / TOKENIZER).write_bytes(fitted.tokenizer)
         (part / GRAPH).write_bytes(fitted.graph)
         training.write(part / _RECORD)
@@ -46,7 +46,7 @@ def load(folder: Path) -> tuple[Graph, Training]:
         OSError: Nothing was trained there.
         TrainingError: It is of another version of this code.
     """
-    part = folder / FITTED
+    part = folder / _FITTED
     training = Training.load(part / _RECORD)
     tokenizer, graph = ((part / name).read_bytes() for name in (TOKENIZER, GRAPH))
     return Graph(tokenizer, graph, training.max_tokens, training.chosen), training

@@ -166,6 +166,11 @@ def _word(location: str, columns: Columns, field: str, value: object, place: int
 
 
 def _check_columns(location: str, columns: Columns, found: Sequence[str]) -> None:
+    for name in columns.values():
+        if found.count(name) > 1:
+            raise InputError(
+                f"{location}: the column {name} stands there {found.count(name)} times; rename one"
+            )
     missing = [name for name in columns.values() if name not in found]
     if missing:
         names = ", ".join(repr(name) for name in found[:20])

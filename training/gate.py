@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from training.bootstrap import accuracy_change, macro_f1_change
-from training.evaluate_behaviour import pass_rates
-from training.evaluate_package import Assessment
+from training.assessment import Assessment
+from training.bootstrap import accuracy_change
 from training.evaluate_slices import slices
 from training.params import Gate
 from training.predictions import Predictions
@@ -72,11 +70,6 @@ def judge(
     return tuple(checks)
 
 
-def behaviour_of(found: Assessment) -> dict[str, float]:
-    """Return the pass rates of the behavioural tests, by kind."""
-    return {str(kind): rate for kind, rate in pass_rates(found.behaviour).items()}
-
-
 def _costs(candidate: Assessment, lines: Gate) -> Iterator[Check]:
     latency, size = candidate.speed.p95_ms, candidate.package_bytes / 1e6
     yield Check(
@@ -104,21 +97,19 @@ def _behaviour(found: dict[str, float], present: dict[str, float], lines: Gate) 
 
 
 def _quality(one: Predictions, other: Predictions, lines: Gate) -> Check:
-    number = {label: place for place, label in enumerate(one.labels)}
-    truth = np.array([number[label] for label in one.truth])
-    change, lower, upper = macro_f1_change(truth, _said(other, one.labels), _said(one, one.labels))
+    change, lower, upper = one.macro_f1_change(other)
     return Check(
         name="macro-F1",
         passed=lower >= -lines.max_macro_f1_loss,
         detail=f"{100 * change:+.1f} points ({100 * lower:+.1f} to {100 * upper:+.1f}) on "
-        f"{len(truth)} test texts, a loss of over {100 * lines.max_macro_f1_loss:g} must be ruled out",
+        f"{len(one.texts)} test texts, a loss of over {100 * lines.max_macro_f1_loss:g} must be ruled out",
     )
 
 
 def _slices(one: Predictions, other: Predictions, lines: Gate) -> Check:
     truth = np.array(one.truth)
     labels = np.array(one.labels)
-    before, after = (labels[_said(side, one.labels)] == truth for side in (other, one))
+    before, after = (labels[side.said(one.labels)] == truth for side in (other, one))
     collapsed, looked_at = [], 0
     for name, inside in slices(one.texts, one.sources):
         if inside.sum() < lines.min_slice_rows:
@@ -143,11 +134,3 @@ def _plan(flips: Flips, lines: Gate) -> Check:
         detail=f"{flips.share:.1%} ({lower:.1%} to {upper:.1%}) of the {flips.texts} texts of the release "
         f"plan change their sentiment; surely over {lines.max_flips:.0%} is refused",
     )
-
-
-def _said(side: Predictions, labels: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return what is said of each text, asked about these labels alone; one not known is never said."""
-    columns = [side.labels.index(label) if label in side.labels else None for label in labels]
-    nothing = np.full(len(side.texts), -1.0, np.float32)
-    scores = [nothing if column is None else side.scores[:, column] for column in columns]
-    return np.asarray(np.stack(scores, axis=1).argmax(axis=1), np.int64)

@@ -6,10 +6,8 @@ CSV can be checked against a fresh run.
 
 import csv
 import io
-import os
 import random
 import re
-import tempfile
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,13 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from training.usage import no_arguments
+from training.whole import new_file
 
 LEXICON: Final = Path(__file__).with_name("lexicon.toml")
 CORPUS: Final = Path(__file__).parent / "corpus" / "grammar.csv"
-SEED: Final = 20240607
+_SEED: Final = 20240607
 
 # Rows of each polarity, by group of frames and topic.
-POLAR: Final = {
+_POLAR: Final = {
     ("any", "film"): 310,
     ("any", "video"): 170,
     ("any", "product"): 190,
@@ -36,7 +35,7 @@ POLAR: Final = {
     ("felt", "people"): 40,
 }
 # Neutral rows: facts first, then questions that hold evaluative words, then mere topics.
-NEUTRAL: Final = {
+_NEUTRAL: Final = {
     ("neutral_fact", "film"): 186,
     ("neutral_fact", "product"): 196,
     ("neutral_fact", "video"): 180,
@@ -48,7 +47,7 @@ NEUTRAL: Final = {
     ("neutral_question", "service"): 25,
     ("neutral_topic", "people"): 134,
 }
-OPPOSITE: Final = {"positive": "negative", "negative": "positive"}
+_OPPOSITE: Final = {"positive": "negative", "negative": "positive"}
 _PART: Final = re.compile(r"\{([+-]?)(\w+)\}|<([^|>]*)\|([^>]*)>")
 # A vowel letter with a vowel sound; "useful", "unique" and "one-note" begin with a consonant sound.
 _AN: Final = re.compile(r"\b([Aa]) (?=(?!uniq|unif|univ|use|usu|uti|eu|one\b)[aeiou]|hour|honest|honour)")
@@ -78,7 +77,7 @@ class Grammar:
 
     def __init__(self) -> None:
         self.lists = load()
-        self.rng = random.Random(SEED)
+        self.rng = random.Random(_SEED)
         self.uses: dict[tuple[str, str], list[str]] = defaultdict(list)
         self.frame = ""
         self.taken: set[str] = set()
@@ -88,7 +87,7 @@ class Grammar:
                 word for word in self.lists[f"adjectives.{kind}.{sign}"] if word.isalpha() and len(word) > 7
             ]
             for kind in ("work", "product", "service")
-            for sign in OPPOSITE
+            for sign in _OPPOSITE
         }
 
     def draw(self, name: str, among: list[str] | None = None) -> str:
@@ -113,7 +112,7 @@ class Grammar:
 
     def slot(self, sign: str, slot: str, topic: str, polarity: str) -> str:
         """Fill one slot of a frame."""
-        side = OPPOSITE[polarity] if sign == "-" else polarity
+        side = _OPPOSITE[polarity] if sign == "-" else polarity
         kind = "work" if topic in ("film", "video") else topic
         match slot:
             case "S":
@@ -161,13 +160,13 @@ class Grammar:
     def rows(self) -> Iterator[tuple[str, str]]:
         """Give each text with its label, no text twice."""
         seen: set[str] = set()
-        plan = [(label, POLAR) for label in OPPOSITE] + [("neutral", NEUTRAL)]
+        plan = [(label, _POLAR) for label in _OPPOSITE] + [("neutral", _NEUTRAL)]
         for label, quotas in plan:
             for (group, topic), quota in quotas.items():
                 for number in range(quota):
                     frames = self.lists[f"frames.{group}"]
-                    polarity = label if label in OPPOSITE else self.rng.choice(list(OPPOSITE))
-                    ends = ".......!" if label in OPPOSITE else "."
+                    polarity = label if label in _OPPOSITE else self.rng.choice(list(_OPPOSITE))
+                    ends = ".......!" if label in _OPPOSITE else "."
                     text = self.dress(self.fill(frames[number % len(frames)], topic, polarity), ends)
                     while (bare := text.rstrip(".!?").lower()) in seen:
                         text = self.dress(self.fill(self.rng.choice(frames), topic, polarity), ends)
@@ -178,7 +177,7 @@ class Grammar:
 def render(grammar: Grammar) -> str:
     """Give the whole CSV as text."""
     rows = list(grammar.rows())
-    random.Random(SEED).shuffle(rows)
+    random.Random(_SEED).shuffle(rows)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerows([("text", "label"), *rows])
@@ -186,12 +185,10 @@ def render(grammar: Grammar) -> str:
 
 
 def main() -> None:
-    """Write the corpus beside its final name, then move it there."""
+    """Write the corpus, whole or not at all."""
     no_arguments("training.grammar", __doc__)
-    with tempfile.NamedTemporaryFile("wb", dir=CORPUS.parent, suffix=".tmp", delete=False) as part:
-        part.write(render(Grammar()).encode())
-    Path(part.name).chmod(0o644)
-    os.replace(part.name, CORPUS)  # noqa: PTH105
+    with new_file(CORPUS) as part:
+        part.write_bytes(render(Grammar()).encode())
 
 
 if __name__ == "__main__":

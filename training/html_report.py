@@ -6,9 +6,11 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
+from pydantic import JsonValue
+
+from training.assessment import Assessment, Interval
 from training.charts import confusion_chart, curve_chart, intervals_chart, reliability_chart
 from training.evaluate_behaviour import pass_rates
-from training.evaluate_package import Assessment, Interval
 from training.predictions import Predictions
 from training.records import Result
 from training.whole import new_file
@@ -50,8 +52,8 @@ def _page(compared: Sequence[Compared], changes: Mapping[str, Interval]) -> Iter
     yield f"<h1>Sentiment models on {data}</h1>"
     rows = best.assessment.evaluation.rows
     yield (
-        f'<p class="soft">{rows:,} test texts, which no model has seen and nothing was chosen by. Brackets '
-        "are 95% intervals (bootstrap).</p>"
+        f'<p class="soft">{rows:,} test texts, which no model has seen and nothing was chosen by. In '
+        "brackets stand 95% intervals.</p>"
     )
     yield _answer(best, compared[1:], changes)
     yield "<h2>How they compare</h2>" + _chart(compared) + _table(compared, changes)
@@ -68,7 +70,7 @@ def _answer(best: Compared, others: Sequence[Compared], changes: Mapping[str, In
         f"{_between(found.intervals['accuracy'], percent=True)} of its sentiments are right.",
         _promise(found),
     ]
-    lines += [_against(other.result.family, changes[other.result.family]) for other in others]
+    lines += [_against(other.result, changes[other.result.family]) for other in others]
     weakest = min(found.slices, key=lambda one: one.accuracy.upper, default=None)
     if weakest is not None:
         lines.append(
@@ -78,12 +80,15 @@ def _answer(best: Compared, others: Sequence[Compared], changes: Mapping[str, In
     return '<div class="answer">' + "".join(f"<p>{line}</p>" for line in lines) + "</div>"
 
 
-def _against(name: str, change: Interval) -> str:
+def _against(other: Result, change: Interval) -> str:
+    name = escape(other.family)
+    stopped = other.params.get("max_steps")
+    taste = f" It had a taste of {stopped} steps (train.{name}.max_steps), no more." if stopped else ""
     value, lower, upper = (f"{100 * one:+.1f}" for one in (change.value, change.lower, change.upper))
     points = f"{value} points of macro-F1 ({lower} to {upper})"
     if change.lower <= 0 <= change.upper:
-        return f"Between it and {escape(name)} these texts do not decide: {points}."
-    return f"{escape(name)} is surely {'better' if change.lower > 0 else 'worse'} on these texts: {points}."
+        return f"Between it and {name} these texts do not decide: {points}.{taste}"
+    return f"{name} is surely {'better' if change.lower > 0 else 'worse'} on these texts: {points}.{taste}"
 
 
 def _promise(found: Assessment) -> str:
@@ -111,7 +116,7 @@ def _chart(compared: Sequence[Compared]) -> str:
 
 def _table(compared: Sequence[Compared], changes: Mapping[str, Interval]) -> str:
     heads = ["family", "accuracy", "macro-F1", "to the best", "validation", "ECE", "certain"]
-    heads += ["ms a text", "texts/s", "MB", "trained in, s"]
+    heads += ["ms a text", "texts/s", "MB", "trained, s"]
     rows = []
     for one in compared:
         found, change = one.assessment, changes[one.result.family]
@@ -140,7 +145,7 @@ def _family(one: Compared) -> Iterator[str]:
     found = one.assessment
     yield f"<h2>{escape(one.result.family)}</h2>"
     package, run = escape(found.digest), escape(found.run_id)
-    yield f'<p class="soft">Package <code>{package}</code>, run <code>{run}</code></p>'
+    yield f'<p class="soft">Package <code>{package}</code>, run <code>{run}</code>. {_recipe(one.result)}</p>'
     bins = [(each.confidence, each.right, each.rows) for each in found.calibration.bins]
     yield '<div class="side">'
     yield "<div><h3>What it confuses</h3>"
@@ -173,6 +178,18 @@ def _family(one: Compared) -> Iterator[str]:
         yield intervals_chart(accuracies)
     yield "<h3>Behaviour</h3>" + _behaviour(found)
     yield "<h3>Surest and wrong</h3>" + _wrong(one.predictions)
+
+
+def _recipe(result: Result) -> str:
+    params = {name: value for name, value in result.params.items() if value is not None} | result.chosen
+    listed = ", ".join(f"{name} {_word(value)}" for name, value in params.items())
+    return escape(f"Trained on {result.train_rows:,} rows with {listed}.")
+
+
+def _word(value: JsonValue) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_word, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _behaviour(found: Assessment) -> str:

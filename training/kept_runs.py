@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 _DATABASE = Path(".valence") / "kept_runs.db"
-_KEPT_AS, _LOGGED_AS = "kept_as", "logged_as"  # tags: the run's id here, on the server's run, and the reverse
+# Tags: the run's id here, on the server's run; and on the run here its id there, and which server that is.
+_KEPT_AS, _LOGGED_AS, _LOGGED_AT = "kept_as", "logged_as", "logged_at"
 _OWN = "mlflow."  # how the names of MLflow's own tags begin
 
 
@@ -50,12 +51,12 @@ def find(run_id: str) -> "tuple[MlflowClient, str]":
     kept = _kept_run(run_id)
     if kept is None:
         return tracking.open_client(), run_id
-    logged = kept.data.tags.get(_LOGGED_AS)
+    logged = _logged_at(kept, tracking.tracking_uri())
     return (tracking.open_client(), logged) if logged else (_open_kept(), run_id)
 
 
 def log_all(client: "MlflowClient") -> dict[str, str]:
-    """Log every run that is kept and was not logged yet; one that is interrupted is logged anew.
+    """Log every run that is kept and was not logged there yet; one that is interrupted is logged anew.
 
     Args:
         client: From `training.tracking.open_client`.
@@ -68,7 +69,7 @@ def log_all(client: "MlflowClient") -> dict[str, str]:
     kept, logged = _open_kept(), {}
     experiment = kept.get_experiment_by_name(MODEL_NAME)
     for found in kept.search_runs([experiment.experiment_id]) if experiment else []:
-        if found.info.status == "FINISHED" and _LOGGED_AS not in found.data.tags:
+        if found.info.status == "FINISHED" and not _logged_at(found, client.tracking_uri):
             logged[found.info.run_id] = _log(client, kept, found)
     return logged
 
@@ -77,7 +78,10 @@ def _log(client: "MlflowClient", kept: "MlflowClient", found: "Run") -> str:
     from mlflow.entities import Metric, Param, RunTag
 
     info, data = found.info, found.data
-    tags = {name: value for name, value in data.tags.items() if not name.startswith(_OWN)}
+    left = (_LOGGED_AS, _LOGGED_AT)
+    tags = {
+        name: value for name, value in data.tags.items() if not name.startswith(_OWN) and name not in left
+    }
     with tracking.new_run(client, tags["family"], tags["data"]) as run_id:
         client.log_batch(
             run_id,
@@ -88,7 +92,13 @@ def _log(client: "MlflowClient", kept: "MlflowClient", found: "Run") -> str:
         with TemporaryDirectory() as folder:
             client.log_artifacts(run_id, kept.download_artifacts(info.run_id, "", folder))
     kept.set_tag(info.run_id, _LOGGED_AS, run_id)
+    kept.set_tag(info.run_id, _LOGGED_AT, tracking.shown(client.tracking_uri))
     return run_id
+
+
+def _logged_at(kept: "Run", uri: str) -> str | None:
+    """Return the id that a kept run has at this server, None where it was not logged there."""
+    return kept.data.tags.get(_LOGGED_AS) if kept.data.tags.get(_LOGGED_AT) == tracking.shown(uri) else None
 
 
 def _kept_run(run_id: str) -> "Run | None":

@@ -50,6 +50,7 @@ def pack(name: str) -> Result:
             data=report.data.name,
             data_sha256=package.manifest.data_sha256,
             git_commit=training.git_commit,
+            params=training.params,
             chosen=training.chosen,
             train_rows=training.train_rows,
             train_seconds=training.train_seconds,

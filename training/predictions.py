@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bento.scorer import Scorer
+from training.bootstrap import Estimate, macro_f1_change
 from training.errors import TrainingError
 from training.fitted import write_csv
+from training.scoring import score_texts
 
 _FIXED = ("text", "source", "label", "sentiment", "confidence", "certain")
 
@@ -39,6 +41,26 @@ class Predictions:
         """Say which sentiments are the label."""
         said = np.array(self.labels)[self.scores.argmax(axis=1)]
         return np.asarray(said == np.array(self.truth))
+
+    def used(self) -> list[str]:
+        """Return the labels that the model knows and the texts have, in the model's order."""
+        return [label for label in self.labels if label in set(self.truth)]
+
+    def said(self, labels: Sequence[str]) -> NDArray[np.int64]:
+        """Return what is said of each text by its place among these labels, asked about them alone.
+
+        One that the model does not know is never said.
+        """
+        columns = [self.labels.index(label) if label in self.labels else None for label in labels]
+        never = np.full(len(self.texts), -1.0, np.float32)
+        scores = [never if column is None else self.scores[:, column] for column in columns]
+        return np.asarray(np.stack(scores, axis=1).argmax(axis=1), np.int64)
+
+    def macro_f1_change(self, before: "Predictions") -> Estimate:
+        """Return the change in macro-F1 from other predictions of the same texts to these, over `used`."""
+        labels = self.used()
+        truth = np.array([labels.index(label) for label in self.truth])
+        return macro_f1_change(truth, before.said(labels), self.said(labels))
 
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all."""
@@ -82,8 +104,8 @@ class Predictions:
 def predict(
     scorer: Scorer, texts: Sequence[str], sources: Sequence[str], truth: Sequence[str]
 ) -> Predictions:
-    """Score texts with a package, as it serves them."""
-    scores = np.round(scorer.predict(texts).astype(np.float64), 6)
+    """Score test texts with a package, as it serves them."""
+    scores = np.round(score_texts(scorer, texts, "test texts").astype(np.float64), 6)
     certain = scores.max(axis=1) >= scorer.certain_from
     return Predictions(
         list(texts), list(sources), list(truth), scorer.labels, scores.astype(np.float32), certain.tolist()

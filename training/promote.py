@@ -5,31 +5,20 @@ possible. Where nothing is in production the first version goes in, whatever the
 """
 
 import argparse
-import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bento.package import read_package
-from bento.scorer import Scorer
 from training import registry, tracking
+from training.decision import decide, tell
 from training.errors import InputError, TrainingError, run
-from training.evaluate_behaviour import pass_rates, run_behaviour
-from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS, Assessment
-from training.gate import Decision, Flips, Side, behaviour_of, judge
-from training.params import PARAMS, Gate, read_params, section
-from training.predictions import Predictions, predict
-from training.progress import progress
-from training.project import PROJECT, python
-from training.registry import Move
+from training.gate import Decision
+from training.project import python
+from training.registry import Move, explain
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_PASSED, _REPLACED, _PROMOTED = "gate", "replaced", "promoted_at"
-_PLAN = "valence.release_plan"  # kept there by `python -m k8s.release VERSION --plan`
+_GATE, _REPLACED, _PROMOTED = "gate", "replaced", "promoted_at"
 _MAX_TAG = 4000  # characters that every registry takes
 
 
@@ -46,14 +35,13 @@ def promote(client: "MlflowClient", version: str, *, force: bool = False) -> tup
 
     Raises:
         InputError: There is no such version.
-        TrainingError: It was not evaluated.
-        PackageError: A package is damaged.
+        TrainingError: It was not evaluated, or the one in production cannot be asked, and nobody forces it.
     """
     before = registry.version_at(client, registry.PRODUCTION)
     tags = registry.tags_of(client, version)
     if before == version or _PROMOTED in tags:
         return None, _move(client, version)
-    decision = decide(client, version, before, _flips(tags, before), force=force)
+    decision = decide(client, version, tags, before, force=force)
     _store(client, decision)
     if not decision.allowed:
         return decision, Move(registry.PRODUCTION, before, before)
@@ -78,94 +66,6 @@ def undo(client: "MlflowClient") -> Move:
     return registry.point(client, registry.PRODUCTION, replaced)
 
 
-def decide(
-    client: "MlflowClient", version: str, against: str | None, flips: Flips | None, *, force: bool = False
-) -> Decision:
-    """Judge a version beside the one in production, on the candidate's test texts.
-
-    Args:
-        client: From `training.tracking.open_client`.
-        version: Which.
-        against: The version in production.
-        flips: Of the plan to release the one in the place of the other, where there is one.
-        force: Allow it whatever is found.
-
-    Raises:
-        TrainingError: It was not evaluated.
-        PackageError: A package is damaged.
-    """
-    lines = section({"gate": {}} | read_params(PROJECT / PARAMS), "gate", Gate)
-    with TemporaryDirectory() as folder:
-        try:
-            evaluation = registry.download(client, version, LOGGED, Path(folder) / "candidate")
-        except TrainingError as error:
-            if force:
-                return Decision(version=version, against=against, allowed=True, forced=True, checks=())
-            raise TrainingError(
-                f"version {version} has no evaluation to judge it by ({error}); train again, which makes "
-                f"one, or move it unseen: {python()} -m training.promote --to {version} --force"
-            ) from error
-        found = Assessment.load(evaluation / ASSESSMENT)
-        predictions = Predictions.read(evaluation / PREDICTIONS)
-        other = _side(client, against, predictions, Path(folder)) if against else None
-        checks = judge(found, Side(predictions, behaviour_of(found)), other, lines, flips)
-    passed = all(check.passed for check in checks)
-    return Decision(
-        version=version,
-        against=against,
-        allowed=passed or force or against is None,
-        forced=force and not passed,
-        checks=checks,
-    )
-
-
-def explain(move: Move) -> str:
-    """Say in one line what moved, and how to go back."""
-    if move.before == move.after:
-        return f"{move.alias}: {move.after or 'none'}, nothing moved"
-    line = f"{move.alias}: {move.before or 'none'} -> {move.after}"
-    if move.alias == registry.PRODUCTION and move.before:
-        line += f"; back with: {python()} -m training.promote --to {move.before}"
-    return line
-
-
-def tell(decision: Decision) -> Sequence[str]:
-    """Say line by line what was decided, and why."""
-    against = f"version {decision.against}" if decision.against else "nothing, as nothing is in production"
-    lines = [f"gate: version {decision.version} against {against}"]
-    lines += [
-        f"  {'ok ' if check.passed else 'NO '} {check.name}: {check.detail}" for check in decision.checks
-    ]
-    if decision.forced:
-        lines.append("  promoted by force")
-    elif not decision.allowed:
-        lines.append(
-            f"  refused; in spite of that: {python()} -m training.promote --to {decision.version} --force"
-        )
-    return lines
-
-
-def _flips(tags: dict[str, str], against: str | None) -> Flips | None:
-    """Return what the plan kept with a version found, if it is about what is in production now."""
-    if _PLAN not in tags:
-        return None
-    plan = json.loads(tags[_PLAN])
-    if plan["live"]["version"] != against:
-        return None
-    found = plan["flips"]
-    return Flips(found["texts"], found["share"], tuple(found["interval"]))
-
-
-def _side(client: "MlflowClient", version: str, texts: Predictions, folder: Path) -> Side:
-    package = read_package(registry.download(client, version, "package", folder / "production"))
-    scorer = Scorer(package)
-    with progress(f"scoring {len(texts.texts)} test texts with version {version}", 1) as advance:
-        predictions = predict(scorer, texts.texts, texts.sources, texts.truth)
-        rates = {str(kind): rate for kind, rate in pass_rates(run_behaviour(scorer)).items()}
-        advance(1)
-    return Side(predictions, rates)
-
-
 def _move(client: "MlflowClient", version: str) -> Move:
     move = registry.point(client, registry.PRODUCTION, version)
     if move.before != move.after:
@@ -181,7 +81,7 @@ def _store(client: "MlflowClient", decision: Decision) -> None:
         client,
         decision.version,
         {
-            _PASSED: outcome,
+            _GATE: outcome,
             "gate_against": decision.against or "",
             "gate_reasons": " ".join(reasons.split())[:_MAX_TAG],
         },
@@ -212,7 +112,7 @@ def _main() -> None:
     else:
         version = arguments.version or arguments.to or staging
         if version is None:
-            raise InputError("nothing is registered yet; train first: make train")
+            raise InputError("nothing is at staging; name a version, or train one: make train")
         decision, move = promote(client, version, force=arguments.force)
         if decision is not None:
             print("\n".join(tell(decision)))

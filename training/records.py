@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from bento.package import MODEL_NAME as MODEL_NAME
 from training.errors import TrainingError
@@ -91,7 +91,10 @@ class Evaluation(Record):
 
 
 class Result(Record):
-    """One trained family: where it came from, how well it does, what it costs."""
+    """One trained family: where it came from, how well it does, what it costs.
+
+    `params` is the family's section of `params.yaml`, `chosen` what its search settled on.
+    """
 
     family: str
     run_id: str
@@ -99,6 +102,7 @@ class Result(Record):
     data: str
     data_sha256: str
     git_commit: str | None
+    params: dict[str, JsonValue]
     chosen: dict[str, float]
     train_rows: int
     train_seconds: float

@@ -1,19 +1,26 @@
-"""The stage `register`: the best family by macro-F1 on validation becomes a version."""
+"""The stage `register`: the best family by macro-F1 on validation becomes a version, at the alias staging."""
 
 import hashlib
 import json
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training import families, kept_runs, registry, tracking
 from training.errors import TrainingError, run
 from training.params import PARAMS, read_params
+from training.project import python
 from training.records import ARTIFACTS, Registration, Result
 from training.usage import no_arguments
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 REGISTRATION = ARTIFACTS / "registration.json"
 COMPARISON = ARTIFACTS / "comparison"
 
 _LOCK = Path("dvc.lock")
+_EXPERIMENT = "DVC_EXP_BASELINE_REV"  # set by `dvc exp run`
 _MAX_TAG = 4000  # characters that every registry takes
 
 
@@ -37,6 +44,15 @@ def _lineage(family: str) -> dict[str, str]:
     return tags
 
 
+def _stage(client: "MlflowClient", version: str) -> str:
+    """Let staging point to a version, unless it is of an experiment, and say so."""
+    if _EXPERIMENT in os.environ:
+        return (
+            f"{registry.STAGING}: {registry.version_at(client, registry.STAGING)}, as this is an experiment"
+        )
+    return registry.explain(registry.point(client, registry.STAGING, version))
+
+
 def _files() -> list[Path]:
     return [path for path in (PARAMS, _LOCK, *sorted(COMPARISON.iterdir())) if path.exists()]
 
@@ -53,8 +69,12 @@ def _main() -> None:
     best = best.model_copy(update={"run_id": run_id})
     registration: Registration = registry.register(client, best, _lineage(best.family))
     tracking.log_evaluation(client, best.run_id, {}, _files(), "comparison")
+    staged = _stage(client, registration.version)
     registration.write(REGISTRATION)
     print(f"{registration.name} version {registration.version}: {registration.family}, {registration.digest}")
+    print(
+        f"{staged}; into production, through the gate: {python()} -m training.promote {registration.version}"
+    )
 
 
 if __name__ == "__main__":

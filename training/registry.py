@@ -1,10 +1,17 @@
-"""The model registry as training sees it: versions are made here, and aliases moved."""
+"""The model registry as training sees it: versions are made here, and aliases moved.
 
+Each function raises a `TrainingError` where MLflow refuses, or does not answer.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from training import tracking
 from training.errors import InputError, TrainingError
+from training.project import python
 from training.records import MODEL_NAME, Registration, Result
 
 if TYPE_CHECKING:
@@ -12,6 +19,10 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 STAGING, PRODUCTION = "staging", "production"
+
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
+_Asking = Callable[Concatenate["MlflowClient", _Given], _Found]
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,16 @@ class Move:
     after: str | None
 
 
+def _refusals_told(function: _Asking[_Given, _Found]) -> _Asking[_Given, _Found]:
+    @wraps(function)
+    def ask(client: "MlflowClient", /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Found:
+        with tracking.refusals(client):
+            return function(client, *args, **kwargs)
+
+    return ask
+
+
+@_refusals_told
 def register(client: "MlflowClient", result: Result, lineage: dict[str, str] | None = None) -> Registration:
     """Make the package of a run a version of the registered model.
 
@@ -66,11 +87,13 @@ def register(client: "MlflowClient", result: Result, lineage: dict[str, str] | N
     )
 
 
+@_refusals_told
 def holds(client: "MlflowClient", registration: Registration) -> bool:
     """Say whether the registry still has this version with this very package."""
     return _version_of(client, registration.digest) == registration.version
 
 
+@_refusals_told
 def point(client: "MlflowClient", alias: str, version: str) -> Move:
     """Let an alias point to a version; nothing is written when it does already.
 
@@ -84,6 +107,17 @@ def point(client: "MlflowClient", alias: str, version: str) -> Move:
     return Move(alias, before, version)
 
 
+def explain(move: Move) -> str:
+    """Say in one line what moved, and how to go back."""
+    if move.before == move.after:
+        return f"{move.alias}: {move.after or 'none'}, nothing moved"
+    line = f"{move.alias}: {move.before or 'none'} -> {move.after}"
+    if move.alias == PRODUCTION and move.before:
+        line += f"; back with: {python()} -m training.promote --to {move.before}"
+    return line
+
+
+@_refusals_told
 def version_at(client: "MlflowClient", alias: str) -> str | None:
     """Return the version that an alias points to, None when there is no such alias."""
     models = client.search_registered_models(f"name='{MODEL_NAME}'")
@@ -91,6 +125,7 @@ def version_at(client: "MlflowClient", alias: str) -> str | None:
     return None if version is None else str(version)
 
 
+@_refusals_told
 def tags_of(client: "MlflowClient", version: str) -> dict[str, str]:
     """Return the tags of a version.
 
@@ -100,12 +135,14 @@ def tags_of(client: "MlflowClient", version: str) -> dict[str, str]:
     return dict(_get(client, version).tags)
 
 
+@_refusals_told
 def tag(client: "MlflowClient", version: str, tags: dict[str, str]) -> None:
     """Set tags of a version."""
     for name, value in tags.items():
         client.set_model_version_tag(MODEL_NAME, version, name, value)
 
 
+@_refusals_told
 def keep(client: "MlflowClient", version: str, content: str, path: str) -> None:
     """Keep a text among the artifacts of the run that a version came from."""
     client.log_text(_run_of(client, version), content, path)

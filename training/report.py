@@ -19,7 +19,8 @@ def open_console() -> Console:
 def print_data(console: Console, report: DataReport) -> None:
     """Print what became of the rows."""
     for source in filter(None, (report.data, report.test)):
-        console.print(f"data {source.name}: {source.kept} of {source.read} rows kept{_reasons(source)}")
+        kept = f"{source.kept:,} of {source.read:,} rows kept"
+        console.print(f"data {source.name}: {kept}{_reasons(source)}", soft_wrap=True)
     table = Table("part", *report.labels, "rows")
     for part, counts in report.parts.items():
         numbers = [counts.get(label, 0) for label in report.labels]
@@ -80,4 +81,4 @@ def print_version(console: Console, registration: Registration, best: Result) ->
 def _reasons(source: Source) -> str:
     if not source.dropped:
         return ", none dropped"
-    return "; dropped: " + ", ".join(f"{count} {reason}" for reason, count in source.dropped.items())
+    return "; dropped: " + ", ".join(f"{count:,} {reason}" for reason, count in source.dropped.items())

@@ -5,7 +5,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from bento.package import LABELS
@@ -32,12 +31,8 @@ class Rows:
             digest.update(json.dumps(row).encode() + b"\n")
         return digest.hexdigest()
 
-    def write(self, path: Path) -> None:
-        """Write the rows as parquet."""
-        pq.write_table(pa.table({"text": self.texts, "label": self.labels}), path)
-
     @classmethod
     def read(cls, path: Path) -> "Rows":
-        """Read what `write` wrote, or a folder that a data stage left, in order."""
+        """Read a part that the data stages left, in its order."""
         table = pq.read_table(path, columns=["text", "label"])
         return cls(table["text"].to_pylist(), table["label"].to_pylist())

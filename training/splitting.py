@@ -6,10 +6,11 @@ from bento.package import LABELS
 from training.errors import InputError
 
 NAMES = ("train", "validation", "test")
-MIN_ROWS = 30  # of each label; below, a part is likely to get none
+_MIN_ROWS = 30  # of each label; below, a part is likely to get none
 
 _MIN_IN_PART = {"train": 5, "validation": 1, "test": 1}
 _DIGITS = 16  # half a key
+_OR_WITHOUT_NEUTRAL = "; or go without neutral rows, with neutral: drop below data.clean in params.yaml"
 
 
 def bound(share: float) -> str:
@@ -49,11 +50,12 @@ def check_counts(parts: Mapping[str, Mapping[str, int]], name: str) -> None:
     """
     labels = [label for label in LABELS if any(counts.get(label) for counts in parts.values())]
     totals = {label: sum(counts.get(label, 0) for counts in parts.values()) for label in labels}
-    short = [f"{label} has {count}" for label, count in totals.items() if count < MIN_ROWS]
+    short = {label: f"{label} has {count}" for label, count in totals.items() if count < _MIN_ROWS}
     if short:
         raise InputError(
-            f"{name}: too few rows to split: at least {MIN_ROWS} of each label are needed, "
-            f"{', '.join(short)} (duplicates do not count)"
+            f"{name}: too few rows to split: at least {_MIN_ROWS} of each label are needed, "
+            f"{', '.join(short.values())} (duplicates do not count). Add rows of this label"
+            f"{_OR_WITHOUT_NEUTRAL if 'neutral' in short else ''}"
         )
     for part, counts in parts.items():
         for label in labels:

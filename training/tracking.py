@@ -42,6 +42,11 @@ def is_local(uri: str) -> bool:
     return uri.startswith(_SQLITE)
 
 
+def shown(uri: str) -> str:
+    """Return a URI as people may see it, without a password."""
+    return re.sub(r"//[^/@]*@", "//", uri)
+
+
 def open_client() -> "MlflowClient":
     """Open MLflow at `tracking_uri`; a local database is made when it is not there.
 
@@ -66,7 +71,7 @@ def open_at(uri: str) -> "MlflowClient":
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError) as error:
         raise TrainingError(
-            f"MLflow does not answer at {_shown(uri)}. Start it, or correct or unset MLFLOW_TRACKING_URI"
+            f"MLflow does not answer at {shown(uri)}. Start it, or correct or unset MLFLOW_TRACKING_URI"
         ) from error
     return client
 
@@ -83,7 +88,7 @@ def new_run(client: "MlflowClient", family: str, data: str) -> Iterator[str]:
     """
     from mlflow.exceptions import MlflowException
 
-    try:
+    with refusals(client):
         run = client.create_run(
             _experiment(client), run_name=f"{family}-{data}", tags={"family": family, "data": data}
         )
@@ -95,10 +100,19 @@ def new_run(client: "MlflowClient", family: str, data: str) -> Iterator[str]:
                 client.set_terminated(run_id, "FAILED")
             raise
         client.set_terminated(run_id, "FINISHED")
+
+
+@contextmanager
+def refusals(client: "MlflowClient") -> Iterator[None]:
+    """Tell what MLflow refuses inside the block, or that it is gone, as a `TrainingError`."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
     except MlflowException as error:
         raise TrainingError(
-            f"MLflow at {_shown(client.tracking_uri)} does not take the run: {error.message}. See whether it "
-            "runs and its disk is full, then run the same command again"
+            f"MLflow at {shown(client.tracking_uri)} does not do it: {error.message}. See whether it runs, "
+            "has space on its disk, and lets MLFLOW_TRACKING_TOKEN do this; then run the same command again"
         ) from error
 
 
@@ -168,10 +182,6 @@ def log_evaluation(
             f"MLflow cannot add to run {run_id}: {error.message}. "
             "If its database is another one than at training: `dvc repro --force` trains again"
         ) from error
-
-
-def _shown(uri: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", uri)  # without a password
 
 
 def _experiment(client: "MlflowClient") -> str:

@@ -1,6 +1,7 @@
 """`python -m bento.batch in.csv out.csv`: score a file with the model in production."""
 
 import argparse
+import errno
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,8 @@ from bento.registry import RegistryError, resolve
 from bento.scorer import Scorer
 from bento.settings import SettingsError, load_settings
 
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def main() -> int:
     """Run the command.
@@ -43,7 +46,12 @@ def main() -> int:
         )
         report = _score(arguments.source, arguments.target, package, console, arguments.measure)
     except (InputError, PackageError, RegistryError, SettingsError, OSError) as error:
-        console.print(f"bento.batch: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        said = str(error)
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            said = (
+                f"{arguments.target}: {error.strerror}; free some space and run it again, nothing was written"
+            )
+        console.print(f"bento.batch: {said}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         console.print("bento.batch: interrupted; nothing was written", style="red")

@@ -89,13 +89,6 @@ def fill_disk() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (FEW_BYTES, FEW_BYTES))
 
 
-def be_project() -> None:
-    """Be in the project, where runs are kept: modules that are imported later take it from here."""
-    from training import project
-
-    project.PROJECT = Path.cwd()
-
-
 def _get_ready() -> None:
     """Start the process that commands are forked from, with what libraries read while they are imported."""
     with pytest.MonkeyPatch.context() as patch:
@@ -105,6 +98,13 @@ def _get_ready() -> None:
             patch.setenv(name, value)
         APART.set_forkserver_preload(LARGE)
         forkserver.ensure_running()
+
+
+def _be_project() -> None:
+    """Be in the project, where runs are kept: modules that are imported later take it from here."""
+    from training import project
+
+    project.PROJECT = Path.cwd()
 
 
 def _run(
@@ -119,6 +119,7 @@ def _run(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    _be_project()
     if first:
         first()
     sys.argv = list(words)

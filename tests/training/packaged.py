@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bento.package import LABELS, Package
 from bento.scorer import Scorer
-from training.evaluate_package import ASSESSMENT, PREDICTIONS, Assessment, assess
+from training.assessment import Assessment, assess
+from training.evaluate_package import ASSESSMENT, PREDICTIONS
 from training.export import export
 from training.families import Fitted, tfidf_logreg
 from training.fitted import Training, load, save
@@ -85,6 +86,7 @@ def make_packaged(folder: Path, parts: dict[str, Rows], *, run_id: str) -> Packa
         data="products",
         data_sha256=package.manifest.data_sha256,
         git_commit=None,
+        params=training.params,
         chosen=fitted.chosen,
         train_rows=rows,
         train_seconds=1.0,

@@ -1,8 +1,9 @@
-"""Intervals are as wide as chance makes them, and values are those of scikit-learn."""
+"""Intervals are as wide as chance makes them, and values are those of scikit-learn and scipy."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score
 
 from training.bootstrap import accuracy_change, estimates, share
@@ -21,10 +22,19 @@ def test_values_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> None:
         assert 0 <= lower <= upper <= 1
 
 
-def test_the_interval_of_a_share_is_the_binomial_one() -> None:
-    value, lower, upper = share(900, 1000)
-    assert value == 0.9
-    np.testing.assert_allclose(upper - lower, 2 * 1.96 * (0.9 * 0.1 / 1000) ** 0.5, rtol=0.1)
+@given(st.integers(1, 3000).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows))))
+def test_the_interval_of_a_share_is_wilsons(counts: tuple[int, int]) -> None:
+    right, rows = counts
+    expected = binomtest(right, rows).proportion_ci(method="wilson")
+    value, lower, upper = share(right, rows)
+    assert value == right / rows
+    np.testing.assert_allclose([lower, upper], [expected.low, expected.high], atol=1e-6)
+    assert 0 <= lower <= value <= upper <= 1
+
+
+def test_few_rows_that_are_all_right_or_all_wrong_are_not_sure() -> None:
+    assert share(3, 3)[1] < 0.5
+    assert share(0, 1)[2] > 0.5
 
 
 def test_the_same_rows_are_drawn_for_both_sides_of_a_change() -> None:

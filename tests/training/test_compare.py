@@ -33,7 +33,10 @@ def compared(packaged: Packaged, tmp_path_factory: pytest.TempPathFactory) -> Pa
         shutil.copytree(packaged.folder, folder / "artifacts" / name)
         for file in ("result.json", "assessment.json"):
             path = folder / "artifacts" / name / file
-            path.write_text(json.dumps(json.loads(path.read_text()) | {"family": name, "data": "a<b>"}))
+            content = json.loads(path.read_text()) | {"family": name, "data": "a<b>"}
+            if file == "result.json" and name == "tfidf_logreg":
+                content["params"]["max_steps"] = 20
+            path.write_text(json.dumps(content))
     done = compare(folder)
     assert done.returncode == 0, done.stderr
     assert "best by macro-F1 on validation: svm; read artifacts/comparison/report.html" in done.stdout
@@ -63,6 +66,9 @@ def test_the_page_says_what_was_found_and_fetches_nothing(compared: Path, packag
     assert "a&lt;b&gt;" in page
     assert "<b>" not in page
     assert packaged.result.digest in page
+    assert "It had a taste of 20 steps (train.tfidf_logreg.max_steps), no more." in page
+    chosen = packaged.result.chosen["C"]
+    assert f"Trained on 240 rows with C {chosen:g}, min_df 2, class_weight balanced, max_tokens 512." in page
     assert f"{packaged.assessment.intervals['macro_f1'].value:.3f}" in page
     assert not re.search(r"<script|https?://|url\(|@import|<link|<img", page)
     for drawing in re.findall(r"<svg.*?</svg>", page, re.DOTALL):

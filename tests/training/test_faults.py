@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.training.apart import Ran, be_project, fill_disk, run, stop_at
+from tests.training.apart import Ran, fill_disk, run, stop_at
 from tests.training.families.transformer.tiny import BASES, write_base
 from tests.training.packaged import ROOT
 
@@ -141,7 +141,8 @@ def test_a_stage_without_the_one_before_it_says_so(place: Place, name: str) -> N
 @pytest.mark.parametrize("name", [name for name in STAGES if name != "register"])
 def test_a_full_disk_leaves_what_was_there(done: Place, name: str) -> None:
     before = done.left()
-    assert_told(done.stage(name, first=fill_disk), 1)
+    where = "mlflow.db" if name == "package" else "artifacts/"  # whichever is the first to be written
+    assert_told(done.stage(name, first=fill_disk), 1, where, "space")
     assert done.left() == before
 
 
@@ -203,12 +204,23 @@ def test_a_tracking_server_that_is_down_stops_nothing_before_the_registry(done: 
     nobody = "http://127.0.0.1:9"  # the port for what is thrown away
     down = {"MLFLOW_TRACKING_URI": nobody, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     for name in ("package", "evaluate", "compare"):
-        ran = done.stage(name, be_project, **down)
+        ran = done.stage(name, None, **down)
         assert ran.returncode == 0, ran.stderr
-    assert_told(done.stage("register", be_project, **down), 1, f"MLflow does not answer at {nobody}")
-    logged = done.run("training.kept_runs", first=be_project)
+    assert_told(done.stage("register", None, **down), 1, f"MLflow does not answer at {nobody}")
+    logged = done.run("training.kept_runs")
     assert "kept here, is run" in logged.stdout
     assert "`dvc repro` goes on from there" in logged.stdout
-    back = done.stage("register", be_project)
+    back = done.stage("register")
     assert back.returncode == 0, back.stderr
     assert "valence-sentiment version 2" in back.stdout
+    assert "staging: 1 -> 2" in back.stdout
+
+
+def test_an_experiment_leaves_staging_where_it_is(done: Place) -> None:
+    assert done.stage("package").returncode == 0  # of a new run, and so another package
+    for name in ("evaluate", "compare"):
+        assert done.stage(name).returncode == 0
+    ran = done.stage("register", None, DVC_EXP_BASELINE_REV="0" * 40)
+    assert ran.returncode == 0, ran.stderr
+    assert "staging: 1, as this is an experiment" in ran.stdout
+    assert "training.promote 2" in ran.stdout

@@ -90,6 +90,7 @@ def test_a_row_knows_its_place(tmp_path: Path) -> None:
     [
         ("a.csv", b"", "the file is empty"),
         ("a.csv", b"review,label\nx,y\n", "no column text; the columns there are 'review', 'label'.*--text"),
+        ("a.csv", b"text,label, text\nx,y,z\n", "the column text stands there 2 times; rename one"),
         ("a.csv", b"text;label\nx;y\n", "columns must be separated by commas"),
         ("a.csv", b"text,label\na,b,c\n", "line 2 has 3 fields, the header 2"),
         ("a.csv", b"text,label\nfine,neutral\n\xe9t\xe9,neutral\n", "not UTF-8: byte 0xe9 .* line 3"),

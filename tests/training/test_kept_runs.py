@@ -94,6 +94,20 @@ def test_when_the_server_is_back_the_run_is_logged_once_and_can_be_registered(
     assert client.list_artifacts(run_id, "evaluation")
 
 
+def test_a_run_that_another_server_has_is_logged_at_this_one(
+    kept: MlflowClient, tmp_path: Path, empty_registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = log_run(kept, tmp_path, "sha256:twice")
+    for name in ("one", "other"):
+        shutil.copy(empty_registry, tmp_path / f"{name}.db")
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/{name}.db")
+        assert kept_runs.find(result.run_id)[1] == result.run_id  # still the one that is kept
+        client = tracking.open_client()
+        run_id = kept_runs.log_all(client)[result.run_id]
+        assert kept_runs.find(result.run_id)[1] == run_id
+        assert set(client.get_run(run_id).data.tags) & {"logged_as", "logged_at"} == set()
+
+
 def test_a_run_that_failed_is_not_logged(kept: MlflowClient, come_back: Callable[[], MlflowClient]) -> None:
     with pytest.raises(ZeroDivisionError), tracking.new_run(kept, "svm", "reviews"):
         raise ZeroDivisionError

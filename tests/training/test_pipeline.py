@@ -108,7 +108,7 @@ def _write_corpus(path: Path) -> None:
 
 def test_every_arrow_leaves_its_outcome(project: Project) -> None:
     artifacts = project.folder / "artifacts"
-    for name in ("model_comparison.csv", "model_evaluation.json", "metrics.json", "report.html"):
+    for name in ("model_comparison.csv", "model_evaluation.json", "report.html"):
         assert (artifacts / "comparison" / name).stat().st_size > 0
     with (artifacts / "comparison" / "model_comparison.csv").open(newline="") as file:
         families = [row["family"] for row in csv.DictReader(file)]
@@ -152,8 +152,9 @@ def test_a_parameter_concerns_its_own_stages_alone(
 
 def test_metrics_and_plots_are_shown(project: Project, tmp_path: Path) -> None:
     shown = json.loads(project.dvc("metrics", "show", "--json"))
-    figures = shown[""]["data"]["artifacts/comparison/metrics.json"]["data"]["families"]
-    assert {"test_macro_f1", "ece", "certain_share"} <= set(figures["svm"])
+    figures = {path: file["data"] for path, file in shown[""]["data"].items()}
+    assert set(figures) == {f"artifacts/{name}/metrics.json" for name in FAMILIES}  # a row for each
+    assert {"macro_f1", "ece", "certain_share"} <= set(figures["artifacts/svm/metrics.json"])
     project.dvc("plots", "show", "--out", str(tmp_path))
     page = (tmp_path / "index.html").read_text()
     for title in (
@@ -168,11 +169,13 @@ def test_metrics_and_plots_are_shown(project: Project, tmp_path: Path) -> None:
 
 def test_an_experiment_runs_beside_what_is_committed(project: Project) -> None:
     told = project.dvc(
-        "exp", "run", "--name", "fewer-words", "-S", "train.tfidf_logreg.min_df=4", "train@tfidf_logreg"
+        "exp", "run", "--name", "fewer-words", "-S", "train.tfidf_logreg.min_df=4", "evaluate@tfidf_logreg"
     )
     assert "Running stage 'train@tfidf_logreg'" in told
     assert "Running stage 'train@svm'" not in told
-    assert "fewer-words" in project.dvc("exp", "list")
+    shown = csv.DictReader(project.dvc("exp", "show", "--csv").splitlines())
+    (row,) = (row for row in shown if row["Experiment"] == "fewer-words")
+    assert 0 < float(row["artifacts/tfidf_logreg/metrics.json:macro_f1"]) < 1
     listed = project.git("status", "--porcelain")
     assert {line[3:] for line in listed.splitlines()} <= {"params.yaml", "dvc.lock"}
     project.git("checkout", "params.yaml")

@@ -14,9 +14,10 @@ from mlflow import MlflowClient
 
 from tests.training.packaged import Packaged, make_packaged
 from training import registry, tracking
+from training.decision import tell
 from training.errors import InputError, TrainingError
 from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS
-from training.promote import explain, promote, tell, undo
+from training.promote import promote, undo
 from training.records import MODEL_NAME
 from training.rows import Rows
 
@@ -69,6 +70,8 @@ def test_the_first_version_goes_in_and_its_checks_are_kept(
     assert decision.against is None
     assert decision.allowed
     assert (move.before, move.after) == (None, version)
+    assert [check.name for check in decision.checks if not check.passed]
+    assert tell(decision)[-1] == "  it goes in all the same, as nothing is there"
     tags = client.get_model_version(MODEL_NAME, version).tags
     assert {"gate", "gate_against", "gate_reasons", "promoted_at", "replaced"} <= set(tags)
     run_id = client.get_model_version(MODEL_NAME, version).run_id
@@ -155,7 +158,7 @@ def test_going_back_is_always_possible(
     promote(client, two)
     decision, move = promote(client, one)  # worse, but it was there before
     assert (decision, move.after) == (None, one)
-    assert explain(move).startswith(f"production: {two} -> {one}; back with: ")
+    assert registry.explain(move).startswith(f"production: {two} -> {one}; back with: ")
 
 
 def test_without_anything_in_production_there_is_nothing_to_undo(client: MlflowClient) -> None:
@@ -171,6 +174,25 @@ def test_a_version_that_was_never_evaluated_needs_force(
         promote(client, version)
     assert registry.version_at(client, registry.PRODUCTION) is None
     assert promote(client, version, force=True)[1].after == version
+
+
+def test_one_in_production_that_cannot_be_asked_is_replaced_by_force(
+    client: MlflowClient, publish: Publish, packaged: Packaged, tmp_path: Path
+) -> None:
+    one, two = publish(packaged), publish(packaged)
+    promote(client, one)
+    run_id = client.get_model_version(MODEL_NAME, one).run_id
+    shutil.rmtree(tmp_path / "mlartifacts" / str(run_id) / "artifacts" / "package")
+    with pytest.raises(
+        TrainingError, match=rf"version {one} in production cannot be asked .*--to {two} --force"
+    ):
+        promote(client, two)
+    assert registry.version_at(client, registry.PRODUCTION) == one
+    decision, move = promote(client, two, force=True)
+    assert decision is not None
+    assert decision.forced
+    assert "cannot be asked" in client.get_model_version(MODEL_NAME, two).tags["gate_reasons"]
+    assert move.after == two
 
 
 def test_by_its_command_line(

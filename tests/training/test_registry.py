@@ -1,5 +1,7 @@
 """Runs, versions and aliases in a real MLflow, in a database of the test's own."""
 
+import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,6 @@ from mlflow import MlflowClient
 from bento.registry import resolve
 from training import registry, tracking
 from training.errors import InputError, TrainingError
-from training.promote import explain
 from training.records import MODEL_NAME, ClassScores, Evaluation, Result
 
 SCORES = ClassScores(precision=0.5, recall=0.5, f1=0.5, rows=2)
@@ -48,6 +49,7 @@ def log_run(client: MlflowClient, folder: Path, digest: str) -> Result:
             data="reviews",
             data_sha256="0" * 64,
             git_commit="abc",
+            params={"C": [1.0, 2.0]},
             chosen={"C": 1.0},
             train_rows=8,
             train_seconds=1.5,
@@ -109,10 +111,13 @@ def test_an_alias_moves_tells_how_to_go_back_and_goes_back(client: MlflowClient,
     one = registry.register(client, log_run(client, tmp_path / "one", "sha256:one")).version
     two = registry.register(client, log_run(client, tmp_path / "two", "sha256:two")).version
     registry.point(client, registry.PRODUCTION, one)
-    moved = explain(registry.point(client, registry.PRODUCTION, two))
+    moved = registry.explain(registry.point(client, registry.PRODUCTION, two))
     assert moved.startswith(f"production: {one} -> {two}; back with: ")
     assert f"training.promote --to {one}" in moved
-    assert explain(registry.point(client, registry.PRODUCTION, two)) == f"production: {two}, nothing moved"
+    assert (
+        registry.explain(registry.point(client, registry.PRODUCTION, two))
+        == f"production: {two}, nothing moved"
+    )
     assert registry.point(client, registry.PRODUCTION, one).after == one
     assert registry.version_at(client, registry.PRODUCTION) == one
 
@@ -128,3 +133,21 @@ def test_a_run_of_another_database_cannot_be_registered(client: MlflowClient, tm
     lost = result.model_copy(update={"run_id": "f" * 32, "digest": "sha256:elsewhere"})
     with pytest.raises(TrainingError, match="another one than at training"):
         registry.register(client, lost)
+
+
+def test_what_the_registry_refuses_is_told(
+    empty_registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mlflow.db"
+    shutil.copy(empty_registry, path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+    client = tracking.open_client()
+    version = registry.register(client, log_run(client, tmp_path, "sha256:guarded")).version
+    with sqlite3.connect(path) as database:
+        database.execute(
+            "CREATE TRIGGER guard BEFORE INSERT ON registered_model_aliases "
+            "BEGIN SELECT RAISE(ABORT, 'aliases are not yours to move'); END"
+        )
+    database.close()
+    with pytest.raises(TrainingError, match=r"MLflow at sqlite.* does not do it: .*not yours to move"):
+        registry.point(client, registry.PRODUCTION, version)

@@ -30,6 +30,7 @@ def result(family: str) -> Result:
         data="reviews",
         data_sha256="0",
         git_commit=None,
+        params={},
         chosen={},
         train_rows=14049,
         train_seconds=1234.5,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from training.records import ARTIFACTS
-from training.whole import sync
+from training.whole import failures_named, sync
 
 DATA = ARTIFACTS / "data"
 
@@ -30,13 +30,14 @@ def new_folder(folder: Path) -> Iterator[Path]:
     shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
     part.mkdir(parents=True)
     try:
-        yield part
-        for file in filter(Path.is_file, part.rglob("*")):
-            sync(file)
-        sync(part)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
-        sync(folder.parent)
+        with failures_named(folder):
+            yield part
+            for file in filter(Path.is_file, part.rglob("*")):
+                sync(file)
+            sync(part)
+            shutil.rmtree(folder, ignore_errors=True)
+            part.replace(folder)
+            sync(folder.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

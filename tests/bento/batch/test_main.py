@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -99,6 +100,28 @@ def test_an_error_is_one_line_and_exit_code_2(
     assert reason in said
     assert said.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path: Path, package_dir: Path) -> None:
+    """A limit on the size of files stands for the disk: writing fails in the same places."""
+    (tmp_path / "in.csv").write_text("text\n" + "so good\n" * 5_000)
+    (tmp_path / "out.csv").write_text("before")
+
+    def fill_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bento.batch", "in.csv", "out.csv", "--model", str(package_dir)],
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        preexec_fn=fill_disk,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("bento.batch: out.csv: File too large; free some space and run it again")
+    assert done.stderr.count("\n") == 1
+    assert (tmp_path / "out.csv").read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
 
 
 def test_ctrl_c_ends_it_without_a_traceback_and_without_a_trace(tmp_path: Path, package_dir: Path) -> None:
