@@ -71,7 +71,7 @@ def test_it_stops_when_validation_gets_no_better_and_keeps_the_best(tmp_path: Pa
     noise = rows(steps * RECIPE.batch_size, 3, noise=True)
     one, looks = learn(tmp_path / "train.pt", noise, max_epochs=40, patience=1)
     best = max(looks, key=lambda look: look[1])
-    assert looks[-1][0] == pytest.approx(best[0] + 1, abs=1 / steps)
+    assert looks[-1][0] == pytest.approx(best[0] + 1, abs=1.5 / steps)
     assert looks[-1][0] < 40
     kept = torch.load(tmp_path / "train.pt", weights_only=True)["best"]
     assert all(torch.equal(kept[name], part) for name, part in one.named_parameters())
