@@ -5,6 +5,7 @@ bookkeeping happens on the event loop, so there are no locks, and no timer makes
 """
 
 import asyncio
+import contextlib
 import math
 import os
 import sys
@@ -47,7 +48,6 @@ class Runner:
         batch_tokens: int,
         max_queue_s: float,
         observe: Callable[[BatchReport], None],
-        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Prepare; `start` makes the lanes.
 
@@ -57,20 +57,19 @@ class Runner:
             batch_tokens: How many padded tokens a batch may hold; a longer text goes alone.
             max_queue_s: The predicted wait beyond which callers are turned away.
             observe: Hears of every batch that somebody asked for, on the event loop.
-            clock: What deadlines are told by.
         """
         self._score = score
         self._lanes = lanes
         self._batch_tokens = batch_tokens
         self._max_queue_s = max_queue_s
         self._observe = observe
-        self._clock = clock
         self._scheduler = Scheduler(
-            lanes=lanes, batch_tokens=batch_tokens, max_queue_s=max_queue_s, clock=clock
+            lanes=lanes, batch_tokens=batch_tokens, max_queue_s=max_queue_s, clock=time.perf_counter
         )
         self._warming_up = False
         self._draining = False
         self._idle = asyncio.Event()
+        self._idle.set()
         self._filling_soon = False
         self._timers: dict[Request, asyncio.TimerHandle] = {}
         self._handed_over: SimpleQueue[Batch | None] = SimpleQueue()
@@ -83,7 +82,6 @@ class Runner:
             thread = threading.Thread(target=self._work, args=(loop,), name=f"lane-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
-        self._idle.set()
 
     async def warm_up(self, texts: Sequence[Encoding]) -> None:
         """Score batches of growing size on all lanes, to learn what they, and padding in them, cost here.
@@ -147,7 +145,7 @@ class Runner:
 
         Args:
             encodings: At least one.
-            deadline: By the runner's clock; what no lane has taken until then is not scored.
+            deadline: By `time.perf_counter`; what no lane has taken until then is not scored.
             marks: Gets the time at which a lane first takes one of them.
 
         Returns:
@@ -205,7 +203,7 @@ class Runner:
         loop = asyncio.get_running_loop()
         if deadline != math.inf:
             expire = partial(self._scheduler.expire, request)
-            self._timers[request] = loop.call_later(deadline - self._clock(), expire)
+            self._timers[request] = loop.call_later(deadline - time.perf_counter(), expire)
         if not self._filling_soon:
             self._filling_soon = True
             self._idle.clear()
@@ -269,9 +267,10 @@ class Runner:
 def _lower_priority() -> None:
     """Let the event loop go first where both want a processor: it feeds the lanes, and answers meanwhile.
 
-    On Linux a thread has a niceness of its own.
+    On Linux a thread has a niceness of its own. A sandbox may forbid it, and a lane works without.
     """
     if sys.platform == "linux":
         lane = threading.get_native_id()
-        lowest = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, lane))  # to rise again takes a privilege
-        os.setpriority(os.PRIO_PROCESS, lane, lowest)
+        with contextlib.suppress(OSError):
+            lowest = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, lane))  # to rise again takes a privilege
+            os.setpriority(os.PRIO_PROCESS, lane, lowest)
