@@ -115,7 +115,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if (self._head_bytes or 0) > HEAD_BYTES:
             self._refuse(431, _LARGE_HEAD)
-        idle = self.cycle is None or self.cycle.response_complete
+        idle = self._idle
         if idle and self._in_request:
             self._unread += self._arrived
             if self._unread > UNREAD_BYTES:
