@@ -31,7 +31,7 @@ _WARM_UPS = 3  # the first run of a shape is slower
 class BatchReport:
     """One batch that was scored; `padded_tokens` is what it cost, `tokens` what was asked for."""
 
-    waits_s: tuple[float, ...]
+    waits_s: Sequence[float]
     tokens: int
     padded_tokens: int
     infer_s: float
@@ -259,7 +259,7 @@ class Runner:
         else:
             self._scheduler.finish(batch, result, infer_s)
             if not self._warming_up:
-                waits_s = tuple(batch.taken - text.request.joined for text in batch.texts)
+                waits_s = [batch.taken - text.request.joined for text in batch.texts]
                 self._observe(BatchReport(waits_s, batch.tokens, batch.padded_tokens, infer_s))
         self._fill_lanes()
 
