@@ -122,8 +122,13 @@ class Runner:
         """What was measured of the batches."""
         return self._scheduler.capacity
 
-    def refuse_if_full(self, texts: int, *, deadline: float = math.inf) -> None:
+    def refuse_if_full(self, texts: int, *, deadline: float = math.inf, not_before_s: float = 0.0) -> None:
         """Turn away, before its texts are tokenised, a request that `submit` would refuse.
+
+        Args:
+            texts: How many it has.
+            deadline: See `submit`.
+            not_before_s: How long it takes until they can be tokenised.
 
         Raises:
             QueueFullError: See `submit`.
@@ -132,7 +137,7 @@ class Runner:
         """
         if self._draining:
             raise DrainingError
-        self._scheduler.refuse_if_full(round(texts * self.capacity.text_tokens), deadline)
+        self._scheduler.refuse_if_full(round(texts * self.capacity.text_tokens), deadline, not_before_s)
 
     async def submit(
         self,
