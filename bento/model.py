@@ -71,7 +71,10 @@ class LoadedModel:
         """Start the lanes and warm them up, so that the first caller does not pay for it."""
         self.runner.start()
         texts = [canary.text for canary in self.manifest.canaries]
-        encode = partial(list, map(self._scorer.encode, texts))
+
+        def encode() -> list[Encoding]:
+            return [self._scorer.encode(text) for text in texts]
+
         await self.runner.warm_up(await self._tokenising.run(encode, sum(map(len, texts))))
 
     def take_over(self, previous: "LoadedModel | None") -> None:

@@ -261,35 +261,31 @@ def test_whenever_draining_begins_all_that_was_admitted_is_answered_and_the_lane
     """Calls of so many texts come in some turn of the event loop, and draining begins in one of them."""
     model = Model()
     model.open.set()
-    admitted = 0
-
-    async def call(turn: int, size: int) -> None:
-        nonlocal admitted
-        for _ in range(turn):
-            await asyncio.sleep(0)
-        texts = [text(number) for number in range(size)]
-        if begins <= turn:
-            with pytest.raises(DrainingError):
-                await runner.submit(texts)
-        else:
-            assert await names(runner, *texts) == list(range(size))
-            admitted += size
-
-    async def drain() -> None:
-        for _ in range(begins):
-            await asyncio.sleep(0)
-        await runner.drain()
 
     async def scenario() -> None:
-        nonlocal runner
         runner = make_runner(model, lanes=lanes)
+
+        async def call(turn: int, size: int) -> None:
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            texts = [text(number) for number in range(size)]
+            if begins <= turn:
+                with pytest.raises(DrainingError):
+                    await runner.submit(texts)
+            else:
+                assert await names(runner, *texts) == list(range(size))
+
+        async def drain() -> None:
+            for _ in range(begins):
+                await asyncio.sleep(0)
+            await runner.drain()
+
         await asyncio.gather(drain(), *(call(turn, size) for turn, size in calls))
 
-    runner: Runner
     before = threading.active_count()
     run(scenario())
     assert threading.active_count() == before
-    assert sum(map(len, model.batches)) == admitted
+    assert sum(map(len, model.batches)) == sum(size for turn, size in calls if turn < begins)
 
 
 def test_lanes_that_could_not_be_made_do_not_keep_draining() -> None:
