@@ -7,9 +7,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from bento.package import PackageError, copy_package, read_package
-from bento.registry import RegistryError, resolve
-from bento.settings import SettingsError, load_settings
+from bento.command import run_command
+from bento.package import copy_package, read_package
+from bento.registry import resolve
+from bento.settings import Settings
 
 
 def fetch(model: str, target: Path, digest: str, *, registry: str, cache: Path) -> None:
@@ -44,23 +45,13 @@ def main() -> int:
     parser.add_argument("target", type=Path, help="the directory to make")
     parser.add_argument("--digest", required=True, help="the digest that the package must have")
     arguments = parser.parse_args()
-    try:
-        settings = load_settings()
-        fetch(
-            arguments.model,
-            arguments.target,
-            arguments.digest,
-            registry=settings.registry,
-            cache=settings.cache_dir,
-        )
-    except SettingsError as error:
-        print(f"bento.fetch: {error}", file=sys.stderr)
-        return 2
-    except (PackageError, RegistryError, OSError) as error:
-        print(f"bento.fetch: {error}", file=sys.stderr)
-        return 1
-    print(f"{arguments.target}: {arguments.digest}")
-    return 0
+
+    def work(settings: Settings) -> str:
+        target, digest = arguments.target, arguments.digest
+        fetch(arguments.model, target, digest, registry=settings.registry, cache=settings.cache_dir)
+        return f"{target}: {digest}"
+
+    return run_command("bento.fetch", work)
 
 
 if __name__ == "__main__":

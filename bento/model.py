@@ -16,6 +16,7 @@ from bento.runner import BatchReport, Runner
 from bento.schemas import Model
 from bento.scorer import Encoding, Scorer
 from bento.settings import Settings
+from bento.tokenising import Tokenising
 from bento.work import Request, Scored, ScoringError
 
 INLINE_CHARS = 4_096  # up to here tokenising is quicker than handing it to a thread
@@ -62,13 +63,19 @@ class LoadedModel:
         self._settings = settings
         self._metrics = metrics
         self._observed = Observed(manifest, self.version, metrics)
+        self._tokenising = Tokenising()
         self._nothing = scorer.encode("").ids
         self._parts = [f'"{label}":' for label in manifest.labels]
 
     async def start(self) -> None:
         """Start the lanes and warm them up, so that the first caller does not pay for it."""
         self.runner.start()
-        await self.runner.warm_up([self._scorer.encode(canary.text) for canary in self.manifest.canaries])
+        texts = [canary.text for canary in self.manifest.canaries]
+
+        def encode() -> list[Encoding]:
+            return [self._scorer.encode(text) for text in texts]
+
+        await self.runner.warm_up(await self._tokenising.run(encode, sum(map(len, texts))))
 
     def take_over(self, previous: "LoadedModel | None") -> None:
         """Be the model that metrics tell of, instead of the previous one, with the demand that it met."""
@@ -100,13 +107,15 @@ class LoadedModel:
             ScoringError: See `Runner.submit`.
             DrainingError: See `Runner.submit`.
         """
-        self.runner.refuse_if_full(len(texts), deadline=deadline)
-        marks.append(time.perf_counter())
         kept = [self._shorten(index, text) for index, text in enumerate(texts)]
-        if sum(map(len, kept)) <= INLINE_CHARS:
-            encodings = self._encode(kept)
-        else:
-            encodings = await asyncio.to_thread(self._encode, kept)
+        chars = sum(map(len, kept))
+        is_short = chars <= INLINE_CHARS
+        self.runner.refuse_if_full(
+            len(texts), deadline=deadline, not_before_s=0.0 if is_short else self._tokenising.wait_s
+        )
+        marks.append(time.perf_counter())
+        encode = partial(self._encode, kept)
+        encodings = encode() if is_short else await self._tokenising.run(encode, chars)
         marks.append(time.perf_counter())
         scored = await self.runner.submit(encodings, deadline=deadline, marks=marks)
         shortened = [len(short) < len(text) for short, text in zip(kept, texts, strict=True)]
@@ -153,6 +162,7 @@ class LoadedModel:
         collector does not look at what was there when the server became ready.
         """
         await self.runner.drain()
+        self._tokenising.close()
 
     def set_gauges(self) -> None:
         """Say how much waits, and how much of the capacity is used."""

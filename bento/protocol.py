@@ -71,6 +71,7 @@ class HttpProtocol(HttpToolsProtocol):
     _arrived = 0  # bytes, last
     _unread = 0  # bytes of a request that has its answer
     _refused = False
+    _upgrades = False  # the head that came last asks for another protocol
     _current: tuple[RequestResponseCycle, Call] | None = None
 
     def __init__(
@@ -112,10 +113,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._arrived = len(data)
         if self._head_bytes is not None:
             self._head_bytes += self._arrived
-        super().data_received(data)
+        self._parse(data)
         if (self._head_bytes or 0) > HEAD_BYTES:
             self._refuse(431, _LARGE_HEAD)
-        idle = self.cycle is None or self.cycle.response_complete
+        idle = self._idle
         if idle and self._in_request:
             self._unread += self._arrived
             if self._unread > UNREAD_BYTES:
@@ -123,6 +124,30 @@ class HttpProtocol(HttpToolsProtocol):
         waits = self._in_request or (idle and self.timeout_keep_alive_task is None)
         if waits and self._request_timer is None:
             self._arm()
+
+    def _parse(self, data: bytes) -> None:
+        """Do what uvicorn does, but stay with HTTP/1.1 where another protocol is asked for.
+
+        The parser takes what follows such a head for that protocol's, and the body is lost: Java's client
+        asks in its first request. So the head is read again, without the wish.
+        """
+        self._unset_keepalive_if_required()
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserError as error:
+                self.send_400_response(str(error))
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._upgrades:
+                    data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                    continue
+            return
+
+    def _head_without_upgrade(self) -> bytes:
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join((*lines, b"", b""))
 
     def on_message_begin(self) -> None:
         """Begin with a request."""
@@ -143,10 +168,14 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             if self.parser.get_http_version() == "1.1":
                 raise _RefusedError(400, "not HTTP/1.1: it has no Host")
-        super().on_headers_complete()
+        self._upgrades = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if not self._upgrades:
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Go on without the clock: what an answer may take is for others to say."""
+        if self._upgrades:
+            return
         self._disarm()
         self._in_request = False
         super().on_message_complete()
@@ -162,9 +191,6 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse(400, "not HTTP/1.1: its head cannot be read")
             case _:
                 self._refuse(400, f"not HTTP/1.1: {error or msg}")
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Do not log what any caller can bring about; the request is answered as if it did not ask."""
 
     def timeout_keep_alive_handler(self) -> None:
         """End a connection on which nothing has come for long."""

@@ -7,9 +7,10 @@ import argparse
 import json
 import sys
 
-from bento.package import PackageError, read_digest
-from bento.registry import RegistryError, find_version, open_registry
-from bento.settings import SettingsError, load_settings
+from bento.command import run_command
+from bento.package import read_digest
+from bento.registry import find_version, open_registry
+from bento.settings import Settings
 
 
 def main() -> int:
@@ -24,8 +25,8 @@ def main() -> int:
         "--download", action="store_true", help="fetch the package as well, and name its path"
     )
     arguments = parser.parse_args()
-    try:
-        settings = load_settings()
+
+    def work(settings: Settings) -> str:
         version = find_version(arguments.model, settings.registry)
         found: dict[str, object] = {
             "name": version.name,
@@ -37,14 +38,9 @@ def main() -> int:
         if arguments.download:
             path = open_registry(settings.registry).download(version, settings.cache_dir)
             found |= {"digest": read_digest(path), "path": str(path.resolve())}
-    except SettingsError as error:
-        print(f"bento.resolve: {error}", file=sys.stderr)
-        return 2
-    except (PackageError, RegistryError, OSError) as error:
-        print(f"bento.resolve: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps(found))
-    return 0
+        return json.dumps(found)
+
+    return run_command("bento.resolve", work)
 
 
 if __name__ == "__main__":

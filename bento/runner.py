@@ -5,6 +5,7 @@ bookkeeping happens on the event loop, so there are no locks, and no timer makes
 """
 
 import asyncio
+import contextlib
 import math
 import os
 import sys
@@ -30,7 +31,7 @@ _WARM_UPS = 3  # the first run of a shape is slower
 class BatchReport:
     """One batch that was scored; `padded_tokens` is what it cost, `tokens` what was asked for."""
 
-    waits_s: tuple[float, ...]
+    waits_s: Sequence[float]
     tokens: int
     padded_tokens: int
     infer_s: float
@@ -47,7 +48,6 @@ class Runner:
         batch_tokens: int,
         max_queue_s: float,
         observe: Callable[[BatchReport], None],
-        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Prepare; `start` makes the lanes.
 
@@ -57,20 +57,19 @@ class Runner:
             batch_tokens: How many padded tokens a batch may hold; a longer text goes alone.
             max_queue_s: The predicted wait beyond which callers are turned away.
             observe: Hears of every batch that somebody asked for, on the event loop.
-            clock: What deadlines are told by.
         """
         self._score = score
         self._lanes = lanes
         self._batch_tokens = batch_tokens
         self._max_queue_s = max_queue_s
         self._observe = observe
-        self._clock = clock
         self._scheduler = Scheduler(
-            lanes=lanes, batch_tokens=batch_tokens, max_queue_s=max_queue_s, clock=clock
+            lanes=lanes, batch_tokens=batch_tokens, max_queue_s=max_queue_s, clock=time.perf_counter
         )
         self._warming_up = False
         self._draining = False
         self._idle = asyncio.Event()
+        self._idle.set()
         self._filling_soon = False
         self._timers: dict[Request, asyncio.TimerHandle] = {}
         self._handed_over: SimpleQueue[Batch | None] = SimpleQueue()
@@ -83,7 +82,6 @@ class Runner:
             thread = threading.Thread(target=self._work, args=(loop,), name=f"lane-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
-        self._idle.set()
 
     async def warm_up(self, texts: Sequence[Encoding]) -> None:
         """Score batches of growing size on all lanes, to learn what they, and padding in them, cost here.
@@ -124,8 +122,13 @@ class Runner:
         """What was measured of the batches."""
         return self._scheduler.capacity
 
-    def refuse_if_full(self, texts: int, *, deadline: float = math.inf) -> None:
+    def refuse_if_full(self, texts: int, *, deadline: float = math.inf, not_before_s: float = 0.0) -> None:
         """Turn away, before its texts are tokenised, a request that `submit` would refuse.
+
+        Args:
+            texts: How many it has.
+            deadline: See `submit`.
+            not_before_s: How long it takes until they can be tokenised.
 
         Raises:
             QueueFullError: See `submit`.
@@ -134,7 +137,7 @@ class Runner:
         """
         if self._draining:
             raise DrainingError
-        self._scheduler.refuse_if_full(round(texts * self.capacity.text_tokens), deadline)
+        self._scheduler.refuse_if_full(round(texts * self.capacity.text_tokens), deadline, not_before_s)
 
     async def submit(
         self,
@@ -147,7 +150,7 @@ class Runner:
 
         Args:
             encodings: At least one.
-            deadline: By the runner's clock; what no lane has taken until then is not scored.
+            deadline: By `time.perf_counter`; what no lane has taken until then is not scored.
             marks: Gets the time at which a lane first takes one of them.
 
         Returns:
@@ -205,7 +208,7 @@ class Runner:
         loop = asyncio.get_running_loop()
         if deadline != math.inf:
             expire = partial(self._scheduler.expire, request)
-            self._timers[request] = loop.call_later(deadline - self._clock(), expire)
+            self._timers[request] = loop.call_later(deadline - time.perf_counter(), expire)
         if not self._filling_soon:
             self._filling_soon = True
             self._idle.clear()
@@ -261,7 +264,7 @@ class Runner:
         else:
             self._scheduler.finish(batch, result, infer_s)
             if not self._warming_up:
-                waits_s = tuple(batch.taken - text.request.joined for text in batch.texts)
+                waits_s = [batch.taken - text.request.joined for text in batch.texts]
                 self._observe(BatchReport(waits_s, batch.tokens, batch.padded_tokens, infer_s))
         self._fill_lanes()
 
@@ -269,9 +272,10 @@ class Runner:
 def _lower_priority() -> None:
     """Let the event loop go first where both want a processor: it feeds the lanes, and answers meanwhile.
 
-    On Linux a thread has a niceness of its own.
+    On Linux a thread has a niceness of its own. A sandbox may forbid it, and a lane works without.
     """
     if sys.platform == "linux":
         lane = threading.get_native_id()
-        lowest = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, lane))  # to rise again takes a privilege
-        os.setpriority(os.PRIO_PROCESS, lane, lowest)
+        with contextlib.suppress(OSError):
+            lowest = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, lane))  # to rise again takes a privilege
+            os.setpriority(os.PRIO_PROCESS, lane, lowest)

@@ -69,12 +69,13 @@ class Scheduler:
         """Whether nothing waits and nothing is being scored."""
         return not self._running and not self.depth
 
-    def refuse_if_full(self, tokens: int, deadline: float = math.inf) -> None:
+    def refuse_if_full(self, tokens: int, deadline: float = math.inf, not_before_s: float = 0.0) -> None:
         """Refuse a request that would have to wait too long.
 
         Args:
             tokens: How many it has, about.
             deadline: See `admit`.
+            not_before_s: How long it waits anyway before it can join.
 
         Raises:
             DeadlineError: See `admit`.
@@ -83,7 +84,7 @@ class Scheduler:
         now = self._clock()
         if now >= deadline:
             raise DeadlineError
-        wait_s = self.predicted_wait_s()
+        wait_s = max(not_before_s, self.predicted_wait_s())
         if wait_s > min(self.max_queue_s, deadline - now):
             self.capacity.ask(tokens, now)
             raise QueueFullError(wait_s)

@@ -51,8 +51,7 @@ def main() -> int:
     try:
         listening = _listen(arguments.host, arguments.port)
     except OSError as error:
-        why = f"port {arguments.port} of {arguments.host} cannot be used ({error.strerror})"
-        return _refuse(f"{why}; stop what listens there, or name another --port or --host", 1)
+        return _refuse_address(arguments, error)
     logs.configure(settings.log_level, settings.log_requests_per_s)
     app = create_app(settings, partial(resolve, settings.model, settings.registry, settings.cache_dir))
     config = uvicorn.Config(
@@ -73,7 +72,10 @@ def main() -> int:
     # uvicorn raises a signal again when it is done, to end as others do; leaving in order is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    server.run(listening)
+    try:
+        server.run(listening)
+    except OSError as error:
+        return _refuse_address(arguments, error)
     return 1 if server.refused else 0
 
 
@@ -111,6 +113,11 @@ def _listen(host: str, port: int) -> list[socket.socket]:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.bind(address)
     return taken
+
+
+def _refuse_address(arguments: argparse.Namespace, error: OSError) -> int:
+    why = f"port {arguments.port} of {arguments.host} cannot be used ({error.strerror})"
+    return _refuse(f"{why}; stop what listens there, or name another --port or --host", 1)
 
 
 def _refuse(why: str, code: int) -> int:

@@ -9,13 +9,17 @@ on. Who tries then is refused a second later, when the kernel of the caller asks
 import asyncio
 import contextlib
 import ctypes
+import errno
+import os
 import socket
 import struct
 import sys
+from collections.abc import Iterable
 
 import uvicorn
 from starlette.applications import Starlette
 
+from bento.logs import log_event
 from bento.state import AppState
 
 _HANDSHAKE_S = 0.2  # what one may take that has begun, as long as the caller is not very far
@@ -44,9 +48,20 @@ class Server(uvicorn.Server):
         return self._state.refused
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin, unless the model is refused: nobody is served by staying up without being ready."""
-        await super().startup(sockets)
+        """Begin, unless the model is refused: nobody is served by staying up without being ready.
+
+        Raises:
+            OSError: Somebody else listens by now: as long as nobody does, several can bind one address.
+        """
+        try:
+            await super().startup(sockets)
+            _require_open(sockets or ())
+        except OSError:
+            await self.lifespan.shutdown()
+            raise
         self.should_exit = self.should_exit or self.refused
+        if not self.should_exit:
+            log_event("listening", at=[_address(listening) for listening in self._listening()])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen no more, answer who is connected, each answer the last on its connection."""
@@ -84,6 +99,17 @@ class Server(uvicorn.Server):
         return self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
+
+
+def _require_open(sockets: Iterable[socket.socket]) -> None:
+    """Raise what asyncio raises where it cannot listen: uvloop closes the socket and says nothing."""
+    if any(listening.fileno() < 0 for listening in sockets):
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def _address(listening: socket.socket) -> str:
+    host, port, *_ = listening.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _begin_no_handshakes(listening: socket.socket) -> None:

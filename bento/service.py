@@ -95,7 +95,6 @@ class _Service(bentoml.Service[Any]):  # type: ignore[misc]  # BentoML imports i
     name="valence",
     service_class=_Service,
     workers=_settings.workers,
-    traffic={"timeout": 120},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ".*"},

@@ -1,5 +1,6 @@
 """What the API answers, and what it says of itself."""
 
+import gc
 import re
 import subprocess
 import sys
@@ -197,6 +198,13 @@ def test_cors_admits_the_origins_that_are_set(package_dir: Path, make_app: MakeA
     assert preflight.headers["access-control-allow-origin"] == "https://shop.example"
     assert "access-control-allow-origin" not in other.headers
     assert wrong.headers["access-control-allow-origin"] == "https://shop.example"
+
+
+def test_what_was_loaded_is_out_of_the_garbage_collectors_sight(package_dir: Path, make_app: MakeApp) -> None:
+    gc.unfreeze()  # what other tests have left
+    with TestClient(make_app(package_dir)):
+        assert gc.get_freeze_count() > 10_000
+        assert gc.get_threshold()[0] > 10_000
 
 
 def test_every_setting_of_the_service_has_a_default() -> None:

@@ -100,6 +100,7 @@ def comparable(answer: httpx.Response) -> tuple[int, set[str], Any]:
         (json.dumps({"text": "good " * 200}).encode(), {}),  # truncated
         (GOOD, {"x-request-id": "mine", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}),
         (GOOD, {"x-request-timeout-ms": "10000"}),
+        (GOOD, {"connection": "upgrade, http2-settings", "upgrade": "h2c", "http2-settings": "AAEA"}),
         (GOOD, {"x-request-timeout-ms": "never"}),
         (GOOD, {"content-type": "text/plain"}),
         (GOOD, {"content-encoding": "gzip"}),

@@ -22,13 +22,18 @@ POST = b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{"
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["path"] != "/early":
-        while (await receive()).get("more_body"):
-            pass
+    body = b""
+    while scope["path"] != "/early":
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
     if scope["path"] == "/slow":
         await asyncio.sleep(2 * LIMIT_S)
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
-    await send({"type": "http.response.body", "body": b"body"})
+    answer = body if scope["path"] == "/echo" else b"body"
+    headers = [(b"content-length", b"%d" % len(answer))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})
 
 
 made: list[protocol.HttpProtocol] = []
@@ -180,6 +185,43 @@ def test_what_cannot_be_read_is_refused_once_and_its_caller_reads_why(
         assert said_status == status
         assert why in said_why
         assert all(connection not in connection.connections for connection in made)
+
+    run(scenario())
+
+
+UPGRADE = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAEA\r\n"
+UPGRADING = (
+    b"POST /echo HTTP/1.1\r\nhost: x\r\n" + UPGRADE + b"content-length: 9\r\n\r\n123456789",
+    b"POST /echo HTTP/1.1\r\nhost: x\r\n" + UPGRADE + b"transfer-encoding: chunked\r\n\r\n"
+    b"4\r\n1234\r\n5\r\n56789\r\n0\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("request_", UPGRADING, ids=["length", "chunks"])
+@pytest.mark.parametrize("at_once", [1, 7, 100_000])
+def test_who_asks_for_another_protocol_is_answered_in_this_one(request_: bytes, at_once: int) -> None:
+    """With all of the body, whatever comes together; more of them than Python's stack is deep."""
+    times = 1_500 if at_once > 100 else 3
+    sent = request_ * times + GET
+
+    async def scenario() -> None:
+        async with connect() as (reader, writer):
+            for start in range(0, len(sent), at_once):
+                writer.write(sent[start : start + at_once])
+                await asyncio.sleep(0)
+            for _ in range(times):
+                assert (await reader.readuntil(b"123456789")).startswith(b"HTTP/1.1 200 ")
+            assert (await reader.readuntil(b"body")).startswith(b"HTTP/1.1 200 ")
+        assert refused == []
+
+    run(scenario())
+
+
+def test_who_asks_for_a_tunnel_gets_none() -> None:
+    async def scenario() -> None:
+        async with connect() as (reader, writer):
+            writer.write(b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert (await reader.read(65_536)).startswith(b"HTTP/1.1 400 ")
 
     run(scenario())
 

@@ -64,10 +64,13 @@ async def names(runner: Runner, *texts: Encoding) -> list[int]:
 
 async def entered(model: Model) -> None:
     """Wait until a lane has begun a batch."""
-    await asyncio.to_thread(model.entered.acquire, timeout=WITHIN_S)
+    assert await asyncio.to_thread(model.entered.acquire, timeout=WITHIN_S)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+thorough = settings(max_examples=1_000, deadline=None, derandomize=True)
+
+
+@thorough
 @given(
     calls=st.lists(st.lists(st.integers(1, 300), min_size=1, max_size=20), min_size=1, max_size=20),
     lanes=st.integers(1, 3),
@@ -246,6 +249,50 @@ def test_draining_takes_nothing_more_and_finishes_the_rest() -> None:
     run(scenario())
 
 
+@thorough
+@given(
+    calls=st.lists(st.tuples(st.integers(0, 12), st.integers(1, 5)), min_size=1, max_size=12),
+    lanes=st.integers(1, 3),
+    begins=st.integers(0, 12),
+)
+def test_whenever_draining_begins_all_that_was_admitted_is_answered_and_the_lanes_end(
+    calls: list[tuple[int, int]], lanes: int, begins: int
+) -> None:
+    """Calls of so many texts come in some turn of the event loop, and draining begins in one of them."""
+    model = Model()
+    model.open.set()
+
+    async def scenario() -> None:
+        runner = make_runner(model, lanes=lanes)
+
+        async def call(turn: int, size: int) -> None:
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            texts = [text(number) for number in range(size)]
+            if begins <= turn:
+                with pytest.raises(DrainingError):
+                    await runner.submit(texts)
+            else:
+                assert await names(runner, *texts) == list(range(size))
+
+        async def drain() -> None:
+            for _ in range(begins):
+                await asyncio.sleep(0)
+            await runner.drain()
+
+        await asyncio.gather(drain(), *(call(turn, size) for turn, size in calls))
+
+    before = threading.active_count()
+    run(scenario())
+    assert threading.active_count() == before
+    assert sum(map(len, model.batches)) == sum(size for turn, size in calls if turn < begins)
+
+
+def test_lanes_that_could_not_be_made_do_not_keep_draining() -> None:
+    runner = Runner(Model(), lanes=1, batch_tokens=BUDGET, max_queue_s=1e9, observe=lambda _: None)
+    run(runner.drain())
+
+
 def test_a_deadline_is_kept_while_waiting_and_what_is_late_is_not_computed() -> None:
     model = Model()
 
@@ -326,3 +373,21 @@ def test_who_is_nicer_already_stays_so() -> None:
     server.start()
     server.join()
     assert seen == [19]
+
+
+def test_a_lane_that_may_not_be_nicer_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a sandbox that forbids it."""
+
+    def refuse(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    model = Model()
+    model.open.set()
+
+    async def scenario() -> None:
+        runner = make_runner(model)
+        assert await names(runner, text(1)) == [1]
+        await runner.drain()
+
+    run(scenario())

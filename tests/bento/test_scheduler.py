@@ -362,6 +362,16 @@ def test_who_cannot_be_served_before_the_deadline_is_refused_at_once() -> None:
     assert scheduler.depth == 1
 
 
+def test_who_cannot_join_in_time_is_refused_whatever_the_queue() -> None:
+    scheduler = Simulation(lanes=1, slowness=[1], max_queue=10).scheduler
+    scheduler.refuse_if_full(1, not_before_s=10)
+    with pytest.raises(QueueFullError) as full:
+        scheduler.refuse_if_full(1, not_before_s=11)
+    assert full.value.retry_after_s == 11
+    with pytest.raises(QueueFullError):
+        scheduler.refuse_if_full(1, deadline=5, not_before_s=6)
+
+
 def test_idle_lanes_share_a_large_request() -> None:
     simulation = Simulation(lanes=2, slowness=[1])
     simulation.play([Call(0, [16] * 16)])

@@ -34,7 +34,11 @@ def test_it_is_one_process_that_answers_and_exits_with_0(
             assert "valence_requests_total" in http.get("/metrics").text
         live.process.send_signal(number)
         assert live.process.wait(30) == 0
-    assert "Traceback" not in live.log.read_text()
+    log = live.log.read_text()
+    assert "Traceback" not in log
+    assert [line["at"] for line in map(json.loads, log.splitlines()) if line["event"] == "listening"] == [
+        [live.url]
+    ]
 
 
 def test_what_is_no_request_is_a_problem_that_is_counted_and_logged_a_few_times(
@@ -57,7 +61,7 @@ def test_what_is_no_request_is_a_problem_that_is_counted_and_logged_a_few_times(
     lines = [json.loads(line) for line in live.log.read_text().splitlines()]
     mine = [line for line in lines if line.get("code") == 400]
     assert sum(line["requests"] for line in mine) == callers
-    assert {line["event"] for line in lines} == {"ready", "request", "drained", "draining"}
+    assert {line["event"] for line in lines} == {"ready", "listening", "request", "draining", "drained"}
 
 
 def test_who_asks_for_a_websocket_is_answered_without_advice_in_the_log(
@@ -111,6 +115,35 @@ def test_an_address_that_is_taken_is_said_before_a_model_is_loaded(package_dir: 
     assert f"port {port} of 127.0.0.1 cannot be used (Address already in use)" in done.stderr
     assert "--port" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_address_that_is_taken_while_the_model_is_loaded_is_said_too(package_dir: Path) -> None:
+    """As of two servers that start together: as long as nobody listens, both can bind."""
+    code = (
+        "import socket, sys\n"
+        "from bento import serve\n"
+        "bind, other = serve._listen, socket.socket()\n"
+        "def bind_and_lose(host, port):\n"
+        "    bound = bind(host, port)\n"
+        "    other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+        "    other.bind(bound[0].getsockname())\n"
+        "    other.listen()\n"
+        "    return bound\n"
+        "serve._listen = bind_and_lose\n"
+        "sys.exit(serve.main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--port", "0"],
+        cwd=ROOT,
+        env=os.environ | {"VALENCE_MODEL": str(package_dir)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "of 127.0.0.1 cannot be used (Address already in use)" in line
+    assert json.loads(done.stdout.splitlines()[-1])["event"] == "drained"
 
 
 def test_a_host_that_is_not_this_machine_is_refused(package_dir: Path) -> None:

@@ -4,6 +4,8 @@ import http.client
 import json
 import os
 import signal
+import stat
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -232,13 +234,14 @@ def test_a_worker_that_ends_itself_returns_with_the_committed_model(live: "LiveS
 
 
 def test_the_token_is_in_no_log_and_the_run_directory_goes_with_the_server(
-    registry: "Registry", serve: "Serve", tmp_path_factory: pytest.TempPathFactory
+    registry: "Registry", serve: "Serve"
 ) -> None:
-    before = set(Path("/tmp").glob("valence-*"))  # noqa: S108
-    settings = {"VALENCE_ADMIN_TOKEN": TOKEN, "VALENCE_REGISTRY": registry.uri, "TMPDIR": "/tmp"}  # noqa: S108
-    with serve(registry.packages["1"].path, **settings, VALENCE_LOG_LEVEL="debug") as live:
-        made = set(Path("/tmp").glob("valence-*")) - before  # noqa: S108
-        assert any(path.stat().st_mode & 0o777 == 0o700 for path in made)
-        assert reload(live, "2").status_code == 200
-        assert reload(live, "99").status_code == 404
+    settings = {"VALENCE_ADMIN_TOKEN": TOKEN, "VALENCE_REGISTRY": registry.uri, "VALENCE_LOG_LEVEL": "debug"}
+    with tempfile.TemporaryDirectory(prefix="valence-", dir="/tmp") as folder:
+        with serve(registry.packages["1"].path, **settings, TMPDIR=folder) as live:
+            (run,) = Path(folder).glob("valence-*")
+            assert stat.S_IMODE(run.stat().st_mode) == 0o700
+            assert reload(live, "2").status_code == 200
+            assert reload(live, "99").status_code == 404
+        assert list(Path(folder).glob("valence-*")) == []
     assert TOKEN not in live.log.read_text()
