@@ -12,7 +12,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from bento.package import Package, read_package
 from bento.scorer import Scorer
-from training import families, kept_runs, tracking
+from training import families
 from training.bootstrap import estimates, share
 from training.errors import run
 from training.evaluate import evaluate
@@ -131,14 +131,6 @@ def _evaluate(name: str) -> Assessment:
     predictions.write(folder / PREDICTIONS)
     write_csv(folder / RELIABILITY, ("confidence", "right", "rows"), _reliability(found.calibration))
     found.write(folder / ASSESSMENT)
-    client, run_id = kept_runs.find(found.run_id)
-    tracking.log_evaluation(
-        client,
-        run_id,
-        _metrics(found),
-        [folder / PREDICTIONS, folder / ASSESSMENT],
-        LOGGED,
-    )
     return found
 
 
@@ -154,7 +146,8 @@ def _reliability(found: Calibration) -> Sequence[tuple[float, float, int]]:
     return [(one.confidence, one.right, one.rows) for one in found.bins]
 
 
-def _metrics(found: Assessment) -> dict[str, float]:
+def metrics_of(found: Assessment) -> dict[str, float]:
+    """Return the main figures under the names by which they are logged."""
     metrics = {"test_ece": found.calibration.ece, "test_certain_share": found.certain.share}
     if found.certain.right is not None:
         metrics["test_certain_accuracy"] = found.certain.right

@@ -1,13 +1,11 @@
 """From a fitted family to a model package that has been measured, profiled and checked."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from joblib import cpu_count  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from bento.package import (
@@ -33,11 +31,11 @@ from training.numeric_forms import INT8_ROWS, int8_rows
 from training.progress import progress
 from training.records import MODEL_NAME, Evaluation, flatten
 from training.rows import Rows
-from training.temperature import fit_temperature, temper
+from training.scoring import score
+from training.temperature import fit_temperature, temper, temper_scores
 
 _CONFIDENCE_BOUNDS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _TOKEN_BOUNDS = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
-_CHUNK = 64
 
 
 def export(
@@ -96,7 +94,8 @@ def export(
     untempered = _score(_open(draft, fitted.tokenizer, fitted.graph), validation.texts, "validation")
     temperature = fit_temperature(untempered, labels, validation.labels)
     exact = replace(fitted, graph=temper(fitted.graph, temperature))
-    graph, quantisation, scorer, scored = _choose_form(draft, exact, untempered, validation)
+    before = temper_scores(untempered, temperature)
+    graph, quantisation, scorer, scored = _choose_form(draft, exact, before, validation)
     scores = {"validation": scored, "test": _score(scorer, parts["test"].texts, "test")}
     evaluations = {part: evaluate(scores[part], labels, parts[part].labels) for part in scores}
     tokenizer = load_tokenizer(fitted.tokenizer)
@@ -127,7 +126,7 @@ def _choose_form(
 ) -> tuple[bytes, Quantisation, Scorer, NDArray[np.float32]]:
     """Return the quickest graph whose cost is acceptable, that cost, its scorer, and its validation scores.
 
-    `before` are scores of the exact graph; a temperature would not change which is the highest.
+    `before` are the scores of the exact graph.
     """
     graph = int8_rows(exact.graph)
     if graph is not None:
@@ -138,24 +137,12 @@ def _choose_form(
         print(f"  {describe(cost)}: {'chosen' if chosen else 'left, fp32 stays'}", flush=True)
         if chosen:
             return graph, cost, quick, after
-    scorer = _open(draft, exact.tokenizer, exact.graph)
-    return exact.graph, Quantisation(), scorer, _score(scorer, validation.texts, "validation")
+    return exact.graph, Quantisation(), _open(draft, exact.tokenizer, exact.graph), before
 
 
 def _score(scorer: Scorer, texts: Sequence[str], part: str) -> NDArray[np.float32]:
-    # Sorted before it is cut, so that a chunk holds texts of one length and little padding.
-    order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
-    chunks = [order[start : start + _CHUNK] for start in range(0, len(order), _CHUNK)]
-    scores = np.empty((len(texts), len(scorer.labels)), np.float32)
-    with (
-        progress(f"scoring {len(texts)} {part} texts", len(texts)) as advance,
-        ThreadPoolExecutor(cpu_count()) as pool,
-    ):
-        scored = pool.map(lambda chunk: scorer.predict([texts[row] for row in chunk]), chunks)
-        for chunk, found in zip(chunks, scored, strict=True):
-            scores[chunk] = found
-            advance(len(chunk))
-    return scores
+    with progress(f"scoring {len(texts)} {part} texts", len(texts)) as advance:
+        return score(scorer, texts, advance)
 
 
 def _canary(scorer: Scorer, text: str, labels: tuple[Label, ...]) -> Canary:

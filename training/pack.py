@@ -1,6 +1,7 @@
 """The stage `package`: `python -m training.pack FAMILY` makes a model package of what was trained."""
 
 import argparse
+import shutil
 from typing import cast
 
 from bento.package import GRAPH, TOKENIZER, Label
@@ -29,6 +30,8 @@ def pack(name: str) -> Result:
     parts = {part: Rows.read(DATA / f"{part}.parquet") for part in NAMES}
     folder = ARTIFACTS / name
     graph, training = load(folder)
+    for left in folder.glob(".package-*"):  # of a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
     client = kept_runs.open_client()
     with tracking.new_run(client, name, report.data.name) as run_id:
         package, evaluations = export(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bento.scorer import Scorer
 from training.errors import TrainingError
 from training.fitted import write_csv
+from training.scoring import score
 
 _FIXED = ("text", "source", "label", "sentiment", "confidence", "certain")
 
@@ -83,7 +84,7 @@ def predict(
     scorer: Scorer, texts: Sequence[str], sources: Sequence[str], truth: Sequence[str]
 ) -> Predictions:
     """Score texts with a package, as it serves them."""
-    scores = np.round(scorer.predict(texts).astype(np.float64), 6)
+    scores = np.round(score(scorer, texts).astype(np.float64), 6)
     certain = scores.max(axis=1) >= scorer.certain_from
     return Predictions(
         list(texts), list(sources), list(truth), scorer.labels, scores.astype(np.float32), certain.tolist()

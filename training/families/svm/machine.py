@@ -5,28 +5,31 @@ added to those there are, only what is new of it is computed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from joblib import cpu_count  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
+from training.families.embeddings import Vectors
 from training.families.search import best_by_macro_f1, learning_curve
 from training.progress import progress
 
-FOLDS = 5  # that probabilities are learnt on
+_FOLDS = 5  # that probabilities are learnt on
+_AT_ONCE = 2  # machines that are fitted side by side: each needs a kernel of its own
 
-_Vectors = NDArray[np.float32]
-_Kernel = NDArray[np.float64]
+_Kernel = NDArray[np.float32]
 _Rows = NDArray[np.int64]
-Labelled = tuple[_Vectors, Sequence[str]]
+Labelled = tuple[Vectors, Sequence[str]]
 
 # Labelled vectors to more of them, to be learnt from as well.
-Oversample = Callable[[_Vectors, Sequence[str]], Labelled]
+Oversample = Callable[[Vectors, Sequence[str]], Labelled]
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,11 @@ class Machine:
     """
 
     svc: SVC
-    vectors: _Vectors
+    vectors: Vectors
     rows: _Rows
     gamma: float
 
-    def columns(self, kernel: _Kernel, vectors: _Vectors) -> _Kernel:
+    def columns(self, kernel: _Kernel, vectors: Vectors) -> _Kernel:
         """Return the kernel of some texts with the machine's vectors, from that with its training rows."""
         made = self.vectors[len(self.rows) :]
         return np.concatenate([kernel, rbf(vectors, made, self.gamma)], axis=1) if len(made) else kernel
@@ -67,16 +70,11 @@ class Found:
     head: LogisticRegression
     learning: list[tuple[float, float]]
 
-    def predict_proba(self, vectors: _Vectors, labels: Sequence[str]) -> NDArray[np.float64]:
+    def predict_proba(self, vectors: Vectors, labels: Sequence[str]) -> NDArray[np.float64]:
         """Return probabilities [texts, labels]."""
         kernel = rbf(vectors, self.machine.vectors, self.chosen["gamma"])
         scores = self.head.predict_proba(_decisions(self.machine.svc.decision_function(kernel)))
         return np.asarray(scores[:, [list(self.head.classes_).index(label) for label in labels]])
-
-
-def none(vectors: _Vectors, labels: Sequence[str]) -> Labelled:  # noqa: ARG001 - as every `Oversample`
-    """Add no rows."""
-    return vectors[:0], []
 
 
 def search(
@@ -85,7 +83,7 @@ def search(
     candidates: Sequence[dict[str, float]],
     *,
     class_weight: Literal["balanced"] | None,
-    oversample: Oversample = none,
+    oversample: Oversample,
 ) -> Found:
     """Take the best of several machines, and learn probabilities from what it says.
 
@@ -136,16 +134,16 @@ def search(
     return Found(machine, chosen, head, [*learning, (len(labels), macro_f1)])
 
 
-def rbf(a: _Vectors, b: _Vectors, gamma: float) -> _Kernel:
+def rbf(a: Vectors, b: Vectors, gamma: float) -> _Kernel:
     """Return exp(-gamma * squared distance) of all pairs of unit vectors.
 
-    In single precision, as the graph that is served computes it, which takes half of the time; returned in
-    double precision, as libsvm wants it.
+    In single precision, as the graph that is served computes it, in half of the time and memory.
     """
     kernel = a @ b.T
     kernel -= 1.0
     kernel *= 2.0 * gamma
-    return np.asarray(np.exp(kernel, out=kernel), np.float64)
+    np.exp(kernel, out=kernel)
+    return kernel
 
 
 def _fit_head(train: Labelled, kernel: _Kernel, learn: Callable[[_Rows], Machine]) -> LogisticRegression:
@@ -154,16 +152,23 @@ def _fit_head(train: Labelled, kernel: _Kernel, learn: Callable[[_Rows], Machine
     Labels count as often as they occur, whatever weights the machine had, else these were no probabilities.
     """
     vectors, labels = train
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    order, decisions = [], []
-    with progress(f"calibrating on {FOLDS} folds", FOLDS) as advance:
-        for rows, others in folds.split(vectors, labels):
-            machine = learn(rows)
-            columns = machine.columns(_cut(kernel, others, rows), vectors[others])
-            decisions.append(_decisions(machine.svc.decision_function(columns)))
-            order.append(others)
+    folds = list(StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(vectors, labels))
+
+    def decide(fold: tuple[_Rows, _Rows]) -> NDArray[np.float64]:
+        rows, others = fold
+        machine = learn(rows)
+        columns = machine.columns(_cut(kernel, others, rows), vectors[others])
+        return _decisions(machine.svc.decision_function(columns))
+
+    decisions = []
+    with (
+        progress(f"calibrating on {_FOLDS} folds", _FOLDS) as advance,
+        ThreadPoolExecutor(min(_AT_ONCE, cpu_count())) as pool,
+    ):
+        for decided in pool.map(decide, folds):
+            decisions.append(decided)
             advance(1)
-    names = np.array(labels)[np.concatenate(order)]
+    names = np.array(labels)[np.concatenate([others for _, others in folds])]
     return LogisticRegression(max_iter=1000).fit(np.concatenate(decisions), names)
 
 
