@@ -4,7 +4,7 @@ from pathlib import Path
 
 from training.errors import run
 from training.families.embeddings import Params
-from training.families.embeddings.encoder import make_reader
+from training.families.embeddings.encoder import embed_to_learn, load_encoder, make_reader
 from training.families.embeddings.kept import Kept, limit
 from training.params import read_params, section
 from training.prepare import DATA
@@ -19,9 +19,10 @@ def embed(train: Rows, validation: Rows, params: Params, folder: Path) -> None:
     Raises:
         TrainingError: The model that makes them cannot be had.
     """
-    reader = make_reader(params.max_tokens)
+    encoder = load_encoder()
+    reader = make_reader(encoder, params.max_tokens)
     texts = list(dict.fromkeys([*limit(train, params.max_rows).texts, *validation.texts]))
-    Kept(reader, texts, reader.embed(texts)).write(folder)
+    Kept(reader, texts, embed_to_learn(encoder, reader, texts)).write(folder)
 
 
 def _main() -> None:

@@ -1,7 +1,7 @@
 """From a fitted family to a model package that has been measured, profiled and checked."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,38 +38,48 @@ _CONFIDENCE_BOUNDS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _TOKEN_BOUNDS = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 
 
-def export(
-    directory: Path,
+@dataclass(frozen=True)
+class Measured:
+    """All of a package but the run that it belongs to.
+
+    Attributes:
+        manifest: Without that run.
+        tokenizer: The content of `tokenizer.json`.
+        graph: The content of `model.onnx`.
+        evaluations: How well it does on validation and on test.
+    """
+
+    manifest: Manifest
+    tokenizer: bytes
+    graph: bytes
+    evaluations: dict[str, Evaluation]
+
+
+def measure(
     fitted: Graph,
     *,
     family: str,
     labels: tuple[Label, ...],
     parts: dict[str, Rows],
-    run_id: str,
     git_commit: str | None,
     promise: float = 0.95,
-) -> tuple[Package, dict[str, Evaluation]]:
-    """Write a model package and measure it.
+) -> Measured:
+    """Choose the temperature and the numeric form of a trained model, and measure what comes of it.
 
     The validation rows give the temperature, which becomes part of the graph, and then the threshold from
     which predictions are certain. The test rows give neither, so what is measured on them checks both.
 
-    The scores in it (metrics, profile, canaries) come from the very graph that is written, through the scorer
-    that serves it. The profile's tokens are those of the training rows; sentiment and confidence are those of
-    the validation rows, as a model is surer of what it learnt from than of anything it will be asked.
+    The scores in the manifest (metrics, profile, canaries) come from the very graph beside it, through the
+    scorer that serves it. The profile's tokens are those of the training rows; sentiment and confidence are
+    those of the validation rows, as a model is surer of what it learnt from than of what it will be asked.
 
     Args:
-        directory: Where the package goes; replaced when it exists.
         fitted: The trained model.
         family: Its name.
         labels: What the columns of its probabilities mean.
         parts: Rows of `train`, `validation` and `test`.
-        run_id: The MLflow run that it belongs to.
         git_commit: From `training.project.git_commit`.
         promise: The share of certain predictions that is to be right.
-
-    Returns:
-        The package, and how well it does on validation and on test.
 
     Raises:
         PackageError: What was exported does not fulfil the contract.
@@ -82,7 +92,7 @@ def export(
         normaliser_version=NORMALISER_VERSION,
         temperature=1.0,
         created_at=datetime.now(UTC),
-        run_id=run_id,
+        run_id=None,
         data_sha256=parts["train"].sha256(),
         git_commit=git_commit,
         metrics={},
@@ -111,9 +121,24 @@ def export(
             "canaries": tuple(_canary(scorer, text, labels) for text in TEXTS),
         }
     )
-    package = write_package(directory, manifest, tokenizer=fitted.tokenizer, graph=graph)
+    return Measured(manifest, fitted.tokenizer, graph, evaluations)
+
+
+def write(directory: Path, measured: Measured, run_id: str) -> Package:
+    """Write a package, and see that it scores here as it was measured.
+
+    Args:
+        directory: Where it goes; replaced when it exists.
+        measured: From `measure`.
+        run_id: The MLflow run that it belongs to.
+
+    Raises:
+        PackageError: It does not verify.
+    """
+    manifest = measured.manifest.model_copy(update={"run_id": run_id})
+    package = write_package(directory, manifest, tokenizer=measured.tokenizer, graph=measured.graph)
     Scorer(package).check()
-    return package, evaluations
+    return package
 
 
 def _open(draft: Manifest, tokenizer: bytes, graph: bytes) -> Scorer:

@@ -173,7 +173,7 @@ def _fit_head(train: Labelled, kernel: _Kernel, learn: Callable[[_Rows], Machine
 
 
 def _cut(kernel: _Kernel, rows: _Rows, columns: _Rows) -> _Kernel:
-    return kernel if kernel.shape == (len(rows), len(columns)) else kernel[np.ix_(rows, columns)]
+    return kernel if kernel.shape == (len(rows), len(columns)) else kernel.take(rows, 0).take(columns, 1)
 
 
 def _decisions(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.families.embeddings import Reader
-from training.families.embeddings.encoder import make_reader
+from training.families.embeddings.encoder import load_encoder, make_reader
 from training.families.embeddings.kept import Kept, limit
 from training.rows import Rows
 
@@ -16,7 +16,7 @@ ROWS = Rows(["bad", "unknown", "good"], ["negative", "neutral", "positive"])
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    return make_reader(8)
+    return make_reader(load_encoder(), 8)
 
 
 def test_they_come_back_as_they_were_written(reader: Reader, tmp_path: Path) -> None:

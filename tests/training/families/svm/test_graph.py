@@ -9,7 +9,7 @@ from sklearn.svm import SVC
 
 from bento.scorer import load_tokenizer
 from training.families.embeddings import Reader, Vectors
-from training.families.embeddings.encoder import make_reader
+from training.families.embeddings.encoder import load_encoder, make_reader
 from training.families.svm.graph import build_graph, pair_coefficients
 from training.rows import Rows
 
@@ -28,7 +28,7 @@ def texts(parts: dict[str, Rows]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    return make_reader(max_tokens=64)
+    return make_reader(load_encoder(), max_tokens=64)
 
 
 @pytest.fixture(scope="module")
