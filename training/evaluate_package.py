@@ -1,6 +1,7 @@
 """The stage `evaluate`: `python -m training.evaluate_package FAMILY` looks at a package from all sides.
 
-Everything is measured on the package as it was written, through the scorer that serves, on the test part.
+Everything is measured on the package as it was written, through the scorer that serves. What it says of the
+test texts was kept when it was made.
 """
 
 import argparse
@@ -8,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from bento.package import Package, read_package
 from bento.scorer import Scorer
@@ -21,16 +21,13 @@ from training.evaluate_calibration import Calibration, Certain, calibration, kee
 from training.evaluate_slices import slices
 from training.evaluate_speed import Speed, measure_speed
 from training.fitted import write_csv
-from training.predictions import Predictions, predict
-from training.prepare import DATA, REPORT
+from training.predictions import PREDICTIONS as PREDICTIONS
+from training.predictions import Predictions
+from training.prepare import REPORT
 from training.progress import progress
-from training.reading import place_of
-from training.records import ARTIFACTS, DataReport, Evaluation, Record, Result, StageReport
-from training.rows import Rows
-from training.stages import folders
+from training.records import ARTIFACTS, DataReport, Evaluation, Record, Result
 
 ASSESSMENT = Path("assessment.json")
-PREDICTIONS = Path("predictions.csv")
 RELIABILITY = Path("reliability.csv")
 LOGGED = "evaluation"  # the folder among a run's artifacts
 
@@ -120,26 +117,13 @@ def _evaluate(name: str) -> Assessment:
     result = Result.load(folder / "result.json")
     package = read_package(folder / "package", result.digest)
     report = DataReport.load(REPORT)
-    test = Rows.read(DATA / "test.parquet")
-    sources = _sources()
-    scorer = Scorer(package)
-    with progress(f"evaluating {name} on {len(sources)} test texts", 2) as advance:
-        predictions = predict(scorer, test.texts, sources, test.labels)
+    predictions = Predictions.read(folder / PREDICTIONS)
+    with progress(f"evaluating {name}", 1) as advance:
+        found = assess(package, predictions, Scorer(package), run_id=result.run_id, data=report.data.name)
         advance(1)
-        found = assess(package, predictions, scorer, run_id=result.run_id, data=report.data.name)
-        advance(1)
-    predictions.write(folder / PREDICTIONS)
     write_csv(folder / RELIABILITY, ("confidence", "right", "rows"), _reliability(found.calibration))
     found.write(folder / ASSESSMENT)
     return found
-
-
-def _sources() -> list[str]:
-    """Return the name of the raw file that each text of the test part comes from."""
-    ingested = StageReport.load(folders.DATA / folders.REPORTS / "ingest.json")
-    names = [name for files in ingested.counts.values() for name in files]  # in the order of their numbers
-    rows = pq.read_table(folders.DATA / folders.SOURCES)["row_id"].to_pylist()
-    return [names[place_of(row)[0]] for row in rows]
 
 
 def _reliability(found: Calibration) -> Sequence[tuple[float, float, int]]:

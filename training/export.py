@@ -47,12 +47,14 @@ class Measured:
         tokenizer: The content of `tokenizer.json`.
         graph: The content of `model.onnx`.
         evaluations: How well it does on validation and on test.
+        scores: Of the test rows [rows, labels].
     """
 
     manifest: Manifest
     tokenizer: bytes
     graph: bytes
     evaluations: dict[str, Evaluation]
+    scores: NDArray[np.float32]
 
 
 def measure(
@@ -121,7 +123,7 @@ def measure(
             "canaries": tuple(_canary(scorer, text, labels) for text in TEXTS),
         }
     )
-    return Measured(manifest, fitted.tokenizer, graph, evaluations)
+    return Measured(manifest, fitted.tokenizer, graph, evaluations, scores["test"])
 
 
 def write(directory: Path, measured: Measured, run_id: str) -> Package:

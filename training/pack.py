@@ -12,9 +12,11 @@ from training.errors import run
 from training.export import measure, write
 from training.fitted import load
 from training.params import Packaging, read_params, section
+from training.predictions import PREDICTIONS, of_scores
 from training.prepare import DATA, REPORT
 from training.records import ARTIFACTS, DataReport, Result
 from training.rows import Rows
+from training.sources import test_sources
 from training.splitting import NAMES
 
 
@@ -63,6 +65,15 @@ def pack(name: str) -> Result:
         )
         logged = training.params | {f"package_{name}": value for name, value in packaging}
         tracking.log_result(client, result, logged, package.path, picture)
+    test = parts["test"]
+    of_scores(
+        measured.scores,
+        package.manifest.labels,
+        package.manifest.certainty.threshold,
+        texts=test.texts,
+        sources=test_sources(),
+        truth=test.labels,
+    ).write(folder / PREDICTIONS)
     result.write(folder / "result.json")
     return result
 

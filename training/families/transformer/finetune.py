@@ -76,7 +76,7 @@ def finetune(
     model.to(device)  # type: ignore[arg-type]  # its stub knows less than it takes
     an_epoch = -(-len(train) // params.batch_size)
     steps = min(params.max_epochs * an_epoch, params.max_steps or params.max_epochs * an_epoch)
-    between = max(1, min(an_epoch // _LOOKS, steps // _LEAST_LOOKS))
+    between = max(1, min(an_epoch // _LOOKS, -(-steps // _LEAST_LOOKS)))
     warmup = round(params.warmup_share * steps)
     optimiser = torch.optim.AdamW(
         parameter_groups(
