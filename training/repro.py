@@ -6,9 +6,9 @@ DVC has a setting for neither `git add dvc.lock` nor `dvc push`.
 import argparse
 import logging
 
-from dvc.exceptions import DvcException
-from dvc.logger import setup
-from dvc.repo import Repo
+from dvc.exceptions import DvcException  # type: ignore[import-untyped]
+from dvc.logger import setup  # type: ignore[import-untyped]
+from dvc.repo import Repo  # type: ignore[import-untyped]
 
 from training.errors import TrainingError, run
 

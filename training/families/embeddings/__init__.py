@@ -12,7 +12,7 @@ from joblib import cpu_count  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from pydantic import Field
 
-from bento.package import MAX_TOKENS
+from bento.package import MAX_TOKENS, PackageError
 from bento.scorer import load_tokenizer, plan_batches
 from training.params import Section
 from training.progress import progress
@@ -43,7 +43,10 @@ class Reader:
     def __init__(self, tokenizer: bytes, graph: bytes) -> None:
         self.tokenizer, self.graph = tokenizer, graph
         self._tokenizer = load_tokenizer(tokenizer)
-        self.max_tokens: int = self._tokenizer.truncation["max_length"]
+        truncation = self._tokenizer.truncation
+        if truncation is None:
+            raise PackageError("tokenizer.json does not truncate; `dvc repro --force embed` makes it anew")
+        self.max_tokens: int = truncation["max_length"]
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return the embeddings of normalised texts [texts, numbers]."""

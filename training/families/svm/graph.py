@@ -87,7 +87,7 @@ def pair_coefficients(svc: SVC) -> tuple[NDArray[np.float64], NDArray[np.float64
     return coefficients, np.asarray(svc.intercept_)
 
 
-def _node(kind: str, inputs: list[str], output: str, **attributes: int) -> onnx.NodeProto:
+def _node(kind: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:  # noqa: ANN401 - of several types
     return helper.make_node(kind, inputs, [_own(output)], name=_own(output), **attributes)
 
 

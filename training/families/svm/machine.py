@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from queue import SimpleQueue
 from typing import Literal
 
 import numpy as np
@@ -21,10 +22,12 @@ from training.families.embeddings import Vectors
 from training.families.search import best_by_macro_f1, learning_curve
 from training.progress import progress
 
-_FOLDS = 5  # that probabilities are learnt on
+_FOLDS = 3  # that probabilities are learnt on: what they miss, the temperature mends
 _AT_ONCE = 2  # machines that are fitted side by side: each needs a kernel of its own
+_BLOCK = 256  # rows
 
 _Kernel = NDArray[np.float32]
+_Room = NDArray[np.float64]  # where a kernel goes in the form that libsvm wants
 _Rows = NDArray[np.int64]
 Labelled = tuple[Vectors, Sequence[str]]
 
@@ -98,22 +101,28 @@ def search(
     vectors, labels = train
     names = np.array(labels)
     everything = np.arange(len(labels))
+    # One for all machines: memory that is new costs seconds, as there are gigabytes of it.
+    room = np.empty(len(labels) ** 2)
 
     @lru_cache(maxsize=1)
     def kernels(gamma: float) -> tuple[_Kernel, _Kernel]:
         return rbf(vectors, vectors, gamma), rbf(validation[0], vectors, gamma)
 
-    def learn(candidate: Mapping[str, float], rows: _Rows) -> Machine:
+    def learn(candidate: Mapping[str, float], rows: _Rows, room: _Room = room) -> Machine:
         gamma = candidate["gamma"]
         extra, extra_names = oversample(vectors[rows], names[rows].tolist())
         both = np.concatenate([vectors[rows], extra])
-        kernel = _cut(kernels(gamma)[0], rows, rows)
+        kernel = _fill(room, kernels(gamma)[0], rows, len(both))
         if len(extra):
             corner = rbf(extra, both, gamma)
-            kernel = np.block([[kernel, corner[:, : len(rows)].T], [corner]])
+            kernel[len(rows) :], kernel[:, len(rows) :] = corner, corner.T
         # Probabilities come from the head below, as scikit-learn's own are deprecated.
         svc = SVC(
-            C=candidate["C"], kernel="precomputed", class_weight=class_weight, decision_function_shape="ovo"
+            C=candidate["C"],
+            kernel="precomputed",
+            class_weight=class_weight,
+            decision_function_shape="ovo",
+            shrinking=False,  # which saves computing kernels, but they are computed
         )
         return Machine(svc.fit(kernel, [*names[rows], *extra_names]), both, rows, gamma)
 
@@ -127,7 +136,7 @@ def search(
         return machine, says(machine)
 
     chosen, machine, macro_f1 = best_by_macro_f1(candidates, try_one, validation[1])
-    head = _fit_head(train, kernels(chosen["gamma"])[0], lambda rows: learn(chosen, rows))
+    head = _fit_head(train, kernels(chosen["gamma"])[0], lambda rows, room: learn(chosen, rows, room), room)
     learning = learning_curve(
         len(labels), labels, lambda some: says(learn(chosen, everything[some])), validation[1]
     )
@@ -146,17 +155,27 @@ def rbf(a: Vectors, b: Vectors, gamma: float) -> _Kernel:
     return kernel
 
 
-def _fit_head(train: Labelled, kernel: _Kernel, learn: Callable[[_Rows], Machine]) -> LogisticRegression:
-    """Learn probabilities from the decision values that each fifth gets from a machine that never saw it.
+def _fit_head(
+    train: Labelled, kernel: _Kernel, learn: Callable[[_Rows, _Room], Machine], room: _Room
+) -> LogisticRegression:
+    """Learn probabilities from the decision values that each part gets from a machine that never saw it.
 
     Labels count as often as they occur, whatever weights the machine had, else these were no probabilities.
     """
     vectors, labels = train
     folds = list(StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(vectors, labels))
 
+    rooms = SimpleQueue[_Room]()
+    for part in np.array_split(room, _AT_ONCE):
+        rooms.put(part)
+
     def decide(fold: tuple[_Rows, _Rows]) -> NDArray[np.float64]:
         rows, others = fold
-        machine = learn(rows)
+        free = rooms.get()
+        try:
+            machine = learn(rows, free)
+        finally:
+            rooms.put(free)
         columns = machine.columns(_cut(kernel, others, rows), vectors[others])
         return _decisions(machine.svc.decision_function(columns))
 
@@ -170,6 +189,15 @@ def _fit_head(train: Labelled, kernel: _Kernel, learn: Callable[[_Rows], Machine
             advance(1)
     names = np.array(labels)[np.concatenate([others for _, others in folds])]
     return LogisticRegression(max_iter=1000).fit(np.concatenate(decisions), names)
+
+
+def _fill(room: _Room, kernel: _Kernel, rows: _Rows, size: int) -> NDArray[np.float64]:
+    """Return a matrix [size, size] that begins with the kernel of these rows, in the room where it fits."""
+    square = (room if size**2 <= len(room) else np.empty(size**2))[: size**2].reshape(size, size)
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        square[start : start + len(block), : len(rows)] = kernel[block].take(rows, 1)
+    return square
 
 
 def _cut(kernel: _Kernel, rows: _Rows, columns: _Rows) -> _Kernel:
