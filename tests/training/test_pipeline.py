@@ -206,8 +206,8 @@ def test_a_remote_on_s3_brings_back_what_is_gone(project: Project, s3: str) -> N
     project.dvc("repro")
     predictions = project.folder / "artifacts" / "tfidf_logreg" / "predictions.csv"
     content = predictions.read_bytes()
-    project.dvc("push", "evaluate@tfidf_logreg")
+    project.dvc("push", "package@tfidf_logreg")
     predictions.unlink()
     shutil.rmtree(project.folder / ".dvc" / "cache")
-    project.dvc("pull", "evaluate@tfidf_logreg")
+    project.dvc("pull", "package@tfidf_logreg")
     assert predictions.read_bytes() == content
