@@ -11,7 +11,7 @@ data := $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)") $(if $(TEX
   $(if $(LABEL),--label "$(LABEL)") $(if $(RATING),--rating "$(RATING)")
 
 .DEFAULT_GOAL := help
-.PHONY: help serve observe train image test test-image observe-test load e2e bench check lock
+.PHONY: help serve observe train image test test-image observe-test load e2e bench check lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,3 +63,6 @@ check: ## Lint, format and type-check
 lock: ## Resolve pyproject.toml into requirements/
 	@$(PYTHON) scripts/bootstrap.py dev
 	@scripts/lock
+
+clean: ## Delete what training can make again: workspaces of other data sets, artifacts, DVC's cache (the registry stays)
+	@rm -rf .valence/datasets artifacts dvc.lock .dvc/cache .dvc/tmp

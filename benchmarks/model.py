@@ -17,7 +17,7 @@ from benchmarks.contenders import Pair
 from benchmarks.corpus import CORPUS, MAX_TOKENS
 from bento.package import LABELS
 from bento.text import normalise
-from training.export import export
+from training.export import measure, write
 from training.families import Fitted, minilm
 from training.families.torch_graph import export_graph
 from training.families.transformer.base import load_base
@@ -85,15 +85,14 @@ def make_pair(directory: Path) -> Pair:
         raise NotImplementedError
 
     graph = export_graph(classifier_of(model))
-    export(
-        pair.package,
+    measured = measure(
         Fitted(tokenizer.to_str().encode(), graph, MAX_TOKENS, {}, unused),
         family="transformer",
         labels=LABELS,
         parts={"train": train, "validation": held_out, "test": held_out},
-        run_id="benchmark",
         git_commit=None,
     )
+    write(pair.package, measured, "benchmark")
     made_by.write_text(code)  # comes last: where it is, all is
     return pair
 

@@ -1,14 +1,14 @@
 """Train, compare, register and promote: `python -m training [--data FILE] [--test FILE]`."""
 
 import argparse
-import importlib
 import threading
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from training import registry, tracking
 from training.decision import tell
-from training.errors import run
+from training.errors import TrainingError, run
 from training.params import PARAMS, Columns, Data, read_params, section
 from training.prepare import REPORT, prepare
 from training.project import PROJECT
@@ -51,11 +51,13 @@ def _main() -> None:
             prepare(data, Path(folder))
         directory = make_workspace(data)
 
-    # MLflow takes as long to import as DVC to find that nothing changed: side by side.
-    threading.Thread(target=importlib.import_module, args=("mlflow",)).start()
+    # MLflow takes as long to import as DVC to find that nothing changed, and to make its database: meanwhile.
+    opening = threading.Thread(target=_open_registry)
+    opening.start()
     path = directory / REGISTRATION
     before = Registration.load(path) if path.exists() else None
     reproduce(directory)
+    opening.join()
     client = tracking.open_client()
     registration = Registration.load(path)
     if not registry.holds(client, registration):
@@ -76,6 +78,11 @@ def _main() -> None:
             print("\n".join([*(tell(decision) if decision else []), registry.explain(move)]))
     if arguments.reference:
         arguments.reference.write_text(f"models:/{registration.name}/{registration.version}\n")
+
+
+def _open_registry() -> None:
+    with suppress(TrainingError):  # it is told when the registry is needed
+        tracking.open_client()
 
 
 def _columns(columns: Columns, arguments: argparse.Namespace) -> Columns:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtr  # scipy.stats has it too, but takes a second to import
 
 from bento.package import Certainty
 
@@ -42,7 +42,7 @@ def find_certainty(
     for start in _STARTS:
         for threshold in range(start, _LOWEST - 1, -1):
             certain = confidence >= threshold / 100
-            chance = binom.cdf((wrong & certain).sum(), certain.sum(), 1 - promise)
+            chance = bdtr((wrong & certain).sum(), certain.sum(), 1 - promise)
             if chance > _BROKEN / len(_STARTS):
                 break
             found = min(threshold, found or threshold)

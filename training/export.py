@@ -1,7 +1,7 @@
 """From a fitted family to a model package that has been measured, profiled and checked."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,45 +31,57 @@ from training.numeric_forms import INT8_ROWS, int8_rows
 from training.records import MODEL_NAME, Evaluation, flatten
 from training.rows import Rows
 from training.scoring import score_texts
-from training.temperature import fit_temperature, temper
+from training.temperature import fit_temperature, temper, temper_scores
 
 _CONFIDENCE_BOUNDS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _TOKEN_BOUNDS = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 _VALIDATION = "validation texts"
 
 
-def export(
-    directory: Path,
+@dataclass(frozen=True)
+class Measured:
+    """All of a package but the run that it belongs to.
+
+    Attributes:
+        manifest: Without that run.
+        tokenizer: The content of `tokenizer.json`.
+        graph: The content of `model.onnx`.
+        evaluations: How well it does on validation and on test.
+        scores: Of the test rows [rows, labels].
+    """
+
+    manifest: Manifest
+    tokenizer: bytes
+    graph: bytes
+    evaluations: dict[str, Evaluation]
+    scores: NDArray[np.float32]
+
+
+def measure(
     fitted: Graph,
     *,
     family: str,
     labels: tuple[Label, ...],
     parts: dict[str, Rows],
-    run_id: str,
     git_commit: str | None,
     promise: float = 0.95,
-) -> tuple[Package, dict[str, Evaluation]]:
-    """Write a model package and measure it.
+) -> Measured:
+    """Choose the temperature and the numeric form of a trained model, and measure what comes of it.
 
     The validation rows give the temperature, which becomes part of the graph, and then the threshold from
     which predictions are certain. The test rows give neither, so what is measured on them checks both.
 
-    The scores in it (metrics, profile, canaries) come from the very graph that is written, through the scorer
-    that serves it. The profile's tokens are those of the training rows; sentiment and confidence are those of
-    the validation rows, as a model is surer of what it learnt from than of anything it will be asked.
+    The scores in the manifest (metrics, profile, canaries) come from the very graph beside it, through the
+    scorer that serves it. The profile's tokens are those of the training rows; sentiment and confidence are
+    those of the validation rows, as a model is surer of what it learnt from than of what it will be asked.
 
     Args:
-        directory: Where the package goes; replaced when it exists.
         fitted: The trained model.
         family: Its name.
         labels: What the columns of its probabilities mean.
         parts: Rows of `train`, `validation` and `test`.
-        run_id: The MLflow run that it belongs to.
         git_commit: From `training.project.git_commit`.
         promise: The share of certain predictions that is to be right.
-
-    Returns:
-        The package, and how well it does on validation and on test.
 
     Raises:
         PackageError: What was exported does not fulfil the contract.
@@ -82,7 +94,7 @@ def export(
         normaliser_version=NORMALISER_VERSION,
         temperature=1.0,
         created_at=datetime.now(UTC),
-        run_id=run_id,
+        run_id=None,
         data_sha256=parts["train"].sha256(),
         git_commit=git_commit,
         metrics={},
@@ -94,7 +106,8 @@ def export(
     untempered = score_texts(_open(draft, fitted.tokenizer, fitted.graph), validation.texts, _VALIDATION)
     temperature = fit_temperature(untempered, labels, validation.labels)
     exact = replace(fitted, graph=temper(fitted.graph, temperature))
-    graph, quantisation, scorer, scored = _choose_form(draft, exact, untempered, validation)
+    before = temper_scores(untempered, temperature)
+    graph, quantisation, scorer, scored = _choose_form(draft, exact, before, validation)
     scores = {"validation": scored, "test": score_texts(scorer, parts["test"].texts, "test texts")}
     evaluations = {part: evaluate(scores[part], labels, parts[part].labels) for part in scores}
     tokenizer = load_tokenizer(fitted.tokenizer)
@@ -110,9 +123,24 @@ def export(
             "canaries": tuple(_canary(scorer, text, labels) for text in TEXTS),
         }
     )
-    package = write_package(directory, manifest, tokenizer=fitted.tokenizer, graph=graph)
+    return Measured(manifest, fitted.tokenizer, graph, evaluations, scores["test"])
+
+
+def write(directory: Path, measured: Measured, run_id: str) -> Package:
+    """Write a package, and see that it scores here as it was measured.
+
+    Args:
+        directory: Where it goes; replaced when it exists.
+        measured: From `measure`.
+        run_id: The MLflow run that it belongs to.
+
+    Raises:
+        PackageError: It does not verify.
+    """
+    manifest = measured.manifest.model_copy(update={"run_id": run_id})
+    package = write_package(directory, manifest, tokenizer=measured.tokenizer, graph=measured.graph)
     Scorer(package).check()
-    return package, evaluations
+    return package
 
 
 def _open(draft: Manifest, tokenizer: bytes, graph: bytes) -> Scorer:
@@ -125,7 +153,7 @@ def _choose_form(
 ) -> tuple[bytes, Quantisation, Scorer, NDArray[np.float32]]:
     """Return the quickest graph whose cost is acceptable, that cost, its scorer, and its validation scores.
 
-    `before` are scores of the exact graph; a temperature would not change which is the highest.
+    `before` are the scores of the exact graph.
     """
     graph = int8_rows(exact.graph)
     if graph is not None:
@@ -136,8 +164,7 @@ def _choose_form(
         print(f"  {describe(cost)}: {'chosen' if chosen else 'left, fp32 stays'}", flush=True)
         if chosen:
             return graph, cost, quick, after
-    scorer = _open(draft, exact.tokenizer, exact.graph)
-    return exact.graph, Quantisation(), scorer, score_texts(scorer, validation.texts, _VALIDATION)
+    return exact.graph, Quantisation(), _open(draft, exact.tokenizer, exact.graph), before
 
 
 def _canary(scorer: Scorer, text: str, labels: tuple[Label, ...]) -> Canary:

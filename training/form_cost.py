@@ -1,9 +1,11 @@
 """What a numeric form costs in quality, measured on held-out rows, and when that is too much."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import numpy as np
+from joblib import cpu_count  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from bento.package import Label, Quantisation
@@ -81,8 +83,9 @@ def _batch_drift(scorer: Scorer, texts: Sequence[str]) -> tuple[float, float]:
     """Return the greatest difference between scores alone and in company, and the share of texts it flips."""
     picked = np.random.default_rng(0).permutation(len(texts))[:_ALONE]  # of all lengths, so much is padded
     encodings = [scorer.encode(texts[row]) for row in picked]
-    alone = np.concatenate([scorer.score([encoding]) for encoding in encodings])
     batches = [encodings[start : start + _COMPANY] for start in range(0, len(encodings), _COMPANY)]
-    together = np.concatenate([scorer.score(batch) for batch in batches])
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        alone = np.concatenate(list(pool.map(lambda encoding: scorer.score([encoding]), encodings)))
+        together = np.concatenate(list(pool.map(scorer.score, batches)))
     flips = (alone.argmax(axis=1) != together.argmax(axis=1)).mean()
     return float(np.abs(alone - together).max()), float(flips)

@@ -1,18 +1,22 @@
 """The stage `package`: `python -m training.pack FAMILY` makes a model package of what was trained."""
 
 import argparse
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 from bento.package import GRAPH, TOKENIZER, Label
 from training import families, kept_runs, tracking
 from training.confusion_picture import draw_confusion
 from training.errors import run
-from training.export import export
+from training.export import measure, write
 from training.fitted import load
 from training.params import Packaging, read_params, section
+from training.predictions import PREDICTIONS, of_scores
 from training.prepare import DATA, REPORT
 from training.records import ARTIFACTS, DataReport, Result
 from training.rows import Rows
+from training.sources import test_sources
 from training.splitting import NAMES
 
 
@@ -29,20 +33,23 @@ def pack(name: str) -> Result:
     parts = {part: Rows.read(DATA / f"{part}.parquet") for part in NAMES}
     folder = ARTIFACTS / name
     graph, training = load(folder)
-    client = kept_runs.open_client()
-    with tracking.new_run(client, name, report.data.name) as run_id:
-        package, evaluations = export(
-            folder / "package",
+    for left in folder.glob(".package-*"):  # of a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(kept_runs.open_client)  # MLflow takes seconds to import: meanwhile
+        measured = measure(
             graph,
             family=name,
             labels=cast("tuple[Label, ...]", report.labels),
             parts=parts,
-            run_id=run_id,
             git_commit=training.git_commit,
             promise=packaging.promise,
         )
-        picture = folder / "confusion.png"
-        draw_confusion(evaluations, f"{name} on {report.data.name}", picture)
+    client = opening.result()
+    with tracking.new_run(client, name, report.data.name) as run_id:
+        package = write(folder / "package", measured, run_id)
+        picture = folder / "confusion.svg"
+        draw_confusion(measured.evaluations, f"{name} on {report.data.name}", picture)
         result = Result(
             family=name,
             run_id=run_id,
@@ -55,10 +62,19 @@ def pack(name: str) -> Result:
             train_rows=training.train_rows,
             train_seconds=training.train_seconds,
             package_bytes=sum((package.path / file).stat().st_size for file in (TOKENIZER, GRAPH)),
-            evaluations=evaluations,
+            evaluations=measured.evaluations,
         )
         logged = training.params | {f"package_{name}": value for name, value in packaging}
         tracking.log_result(client, result, logged, package.path, picture)
+    test = parts["test"]
+    of_scores(
+        measured.scores,
+        package.manifest.labels,
+        package.manifest.certainty.threshold,
+        texts=test.texts,
+        sources=test_sources(),
+        truth=test.labels,
+    ).write(folder / PREDICTIONS)
     result.write(folder / "result.json")
     return result
 

@@ -1,6 +1,7 @@
 """The test predictions: one row for each test text, as a CSV file that people can open."""
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from training.bootstrap import Estimate, macro_f1_change
 from training.errors import TrainingError
 from training.fitted import write_csv
 from training.scoring import score_texts
+
+PREDICTIONS = Path("predictions.csv")
 
 _FIXED = ("text", "source", "label", "sentiment", "confidence", "certain")
 
@@ -105,8 +108,31 @@ def predict(
     scorer: Scorer, texts: Sequence[str], sources: Sequence[str], truth: Sequence[str]
 ) -> Predictions:
     """Score test texts with a package, as it serves them."""
-    scores = np.round(score_texts(scorer, texts, "test texts").astype(np.float64), 6)
-    certain = scores.max(axis=1) >= scorer.certain_from
+    scores = score_texts(scorer, texts, "test texts")
+    return of_scores(scores, scorer.labels, scorer.certain_from, texts=texts, sources=sources, truth=truth)
+
+
+def of_scores(
+    scores: NDArray[np.float32],
+    labels: tuple[str, ...],
+    certain_from: float | None,
+    *,
+    texts: Sequence[str],
+    sources: Sequence[str],
+    truth: Sequence[str],
+) -> Predictions:
+    """Return what scores that a package gave these texts come to.
+
+    Args:
+        scores: Probabilities [texts, labels].
+        labels: What the columns mean.
+        certain_from: The confidence from which a prediction is certain; None: none is.
+        texts: See `Predictions`, as the rest.
+        sources: Where each comes from.
+        truth: The label of each.
+    """
+    rounded = np.round(scores.astype(np.float64), 6)
+    certain = rounded.max(axis=1) >= (math.inf if certain_from is None else certain_from)
     return Predictions(
-        list(texts), list(sources), list(truth), scorer.labels, scores.astype(np.float32), certain.tolist()
+        list(texts), list(sources), list(truth), labels, rounded.astype(np.float32), certain.tolist()
     )

@@ -10,6 +10,7 @@ from training.errors import TrainingError
 from training.whole import new_file
 
 ARTIFACTS = Path("artifacts")
+EMBEDDINGS = ARTIFACTS / "embeddings"
 
 
 class Record(BaseModel):

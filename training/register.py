@@ -1,4 +1,7 @@
-"""The stage `register`: the best family by macro-F1 on validation becomes a version, at the alias staging."""
+"""The stage `register`: the best family by macro-F1 on validation becomes a version, at the alias staging.
+
+What was found on the test part is logged here for all families, so that looking at them needs no MLflow.
+"""
 
 import hashlib
 import json
@@ -7,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training import families, kept_runs, registry, tracking
+from training.assessment import Assessment
 from training.errors import TrainingError, run
+from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS, metrics_of
 from training.params import PARAMS, read_params
 from training.project import python
 from training.records import ARTIFACTS, Registration, Result
@@ -53,6 +58,14 @@ def _stage(client: "MlflowClient", version: str) -> str:
     return registry.explain(registry.point(client, registry.STAGING, version))
 
 
+def _log_assessment(client: "MlflowClient", result: Result) -> None:
+    """Add what was found on the test part to the run that made the package."""
+    folder = ARTIFACTS / result.family
+    metrics = metrics_of(Assessment.load(folder / ASSESSMENT))
+    files = [folder / PREDICTIONS, folder / ASSESSMENT]
+    tracking.log_evaluation(client, result.run_id, metrics, files, LOGGED)
+
+
 def _files() -> list[Path]:
     return [path for path in (PARAMS, _LOCK, *sorted(COMPARISON.iterdir())) if path.exists()]
 
@@ -64,9 +77,10 @@ def _main() -> None:
         raise TrainingError("nothing is trained here yet; run `dvc repro`")
     client = tracking.open_client()
     kept_runs.log_all(client)
+    found = [result.model_copy(update={"run_id": kept_runs.find(result.run_id)[1]}) for result in found]
+    for result in found:
+        _log_assessment(client, result)
     best = found[0]
-    _, run_id = kept_runs.find(best.run_id)
-    best = best.model_copy(update={"run_id": run_id})
     registration: Registration = registry.register(client, best, _lineage(best.family))
     tracking.log_evaluation(client, best.run_id, {}, _files(), "comparison")
     staged = _stage(client, registration.version)

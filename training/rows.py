@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,10 @@ class Rows:
     def count(self) -> dict[str, int]:
         """Return the number of rows of each label that occurs, in the order of `bento.package.LABELS`."""
         return {label: count for label in LABELS if (count := self.labels.count(label))}
+
+    def take(self, places: Sequence[int]) -> "Rows":
+        """Return the rows at these places."""
+        return Rows([self.texts[place] for place in places], [self.labels[place] for place in places])
 
     def sha256(self) -> str:
         """Return a hash of the content that depends on no file format."""

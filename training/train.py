@@ -12,7 +12,7 @@ from training.fitted import Training, save
 from training.params import read_params, section
 from training.prepare import DATA, REPORT
 from training.project import git_commit
-from training.records import ARTIFACTS, DataReport
+from training.records import ARTIFACTS, EMBEDDINGS, DataReport
 from training.rows import Rows
 from training.splitting import NAMES
 
@@ -32,9 +32,10 @@ def train(name: str) -> Training:
     rows, validation, test = (Rows.read(DATA / f"{part}.parquet") for part in NAMES)
     unfinished = ARTIFACTS / name / _UNFINISHED
     held_out = frozenset(map(row_key, [*validation.texts, *test.texts]))
+    beside = families.Beside(unfinished, held_out, EMBEDDINGS)
     commit = git_commit()
     start = time.perf_counter()
-    fitted = family.fit(rows, validation, labels, params, families.Beside(unfinished, held_out))
+    fitted = family.fit(rows, validation, labels, params, beside)
     training = Training(
         family=name,
         params=params.model_dump(mode="json"),

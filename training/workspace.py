@@ -81,7 +81,7 @@ def reproduce(directory: Path, *, force: bool = False) -> None:
         "MLFLOW_TRACKING_URI": tracking_uri(),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])),
     }
-    command = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]
+    command = [sys.executable, "-m", "training.repro", *(["--force"] if force else [])]
     code = subprocess.run(  # noqa: S603 - the words are ours
         command, cwd=directory, env=environment, check=False
     ).returncode

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import corpus
 from benchmarks.contenders import CONTENDERS, OURS, Pair
 from bento.package import LABELS
-from training.export import export
+from training.export import measure, write
 from training.families import tfidf_logreg
 from training.rows import Rows
 
@@ -26,15 +26,14 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
                 rows.labels.append(row["label"])
     params = tfidf_logreg.Params(C=[1.0], min_df=1, class_weight=None, max_tokens=64)
     folder = tmp_path_factory.mktemp("pair")
-    export(
-        folder / "package",
+    measured = measure(
         tfidf_logreg.fit(rows, rows, LABELS, params),
         family="tfidf_logreg",
         labels=LABELS,
         parts=dict.fromkeys(("train", "validation", "test"), rows),
-        run_id="test",
         git_commit=None,
     )
+    write(folder / "package", measured, "test")
     return Pair(folder / "package", folder / "none")
 
 

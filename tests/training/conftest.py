@@ -6,7 +6,9 @@ import pytest
 
 from tests.training.packaged import Packaged, make_packaged, small_parts
 from training import families, tracking
-from training.families import Fitted
+from training.embed import embed
+from training.families import Beside, Fitted
+from training.families.embeddings import Params as Embedding
 from training.params import read_params, section
 from training.rows import Rows
 
@@ -31,12 +33,23 @@ def family(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def fitted(family: str, parts: dict[str, Rows]) -> Fitted:
+def embeddings(parts: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the stage `embed` leaves of the small data."""
+    folder = tmp_path_factory.mktemp("data") / "embeddings"
+    params = section(read_params(ROOT / "params.yaml"), "embed", Embedding)
+    embed(parts["train"], parts["validation"], params, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fitted(family: str, parts: dict[str, Rows], request: pytest.FixtureRequest) -> Fitted:
     """A family trained on the small data with the project's own parameters, or nearly so."""
     module = families.load(family)
     params = section(read_params(ROOT / "params.yaml"), f"train.{family}", module.Params)
     params = params.model_copy(update=OTHER_PARAMS.get(family, {}))
-    return module.fit(parts["train"], parts["validation"], LABELS, params)
+    # Only some families need them, and they take seconds.
+    made = request.getfixturevalue("embeddings") if family.startswith("svm") else None
+    return module.fit(parts["train"], parts["validation"], LABELS, params, Beside(embeddings=made))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from bento.package import LABELS, Package
 from bento.scorer import Scorer
 from training.assessment import Assessment, assess
 from training.evaluate_package import ASSESSMENT, PREDICTIONS
-from training.export import export
+from training.export import measure, write
 from training.families import Fitted, tfidf_logreg
 from training.fitted import Training, load, save
 from training.params import read_params, section
@@ -66,15 +66,8 @@ def make_packaged(folder: Path, parts: dict[str, Rows], *, run_id: str) -> Packa
         git_commit=None,
     )
     save(folder, fitted, training)
-    package, evaluations = export(
-        folder / "package",
-        load(folder)[0],
-        family="tfidf_logreg",
-        labels=LABELS,
-        parts=parts,
-        run_id=run_id,
-        git_commit=None,
-    )
+    measured = measure(load(folder)[0], family="tfidf_logreg", labels=LABELS, parts=parts, git_commit=None)
+    package = write(folder / "package", measured, run_id)
     test, scorer = parts["test"], Scorer(package)
     sources = ["odd.csv" if row % 2 else "even.csv" for row in range(len(test))]
     predictions = predict(scorer, test.texts, sources, test.labels)
@@ -91,7 +84,7 @@ def make_packaged(folder: Path, parts: dict[str, Rows], *, run_id: str) -> Packa
         train_rows=rows,
         train_seconds=1.0,
         package_bytes=assessment.package_bytes,
-        evaluations=evaluations,
+        evaluations=measured.evaluations,
     )
     predictions.write(folder / PREDICTIONS)
     assessment.write(folder / ASSESSMENT)

@@ -1,6 +1,7 @@
 """What training hands over is a verified package, measured through the scorer that serves it."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ from training import numeric_forms
 from training.canaries import TEXTS
 from training.confusion_picture import draw_confusion
 from training.evaluate import evaluate
-from training.export import export
+from training.export import measure, write
 from training.families import Fitted
 from training.records import Evaluation
 from training.rows import Rows
 from training.temperature import temper
 
+SVG = "{http://www.w3.org/2000/svg}"
 RUN = "0123456789abcdef0123456789abcdef"
 
 
@@ -25,7 +27,8 @@ def exported(
     fitted: Fitted, family: str, parts: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Package, dict[str, Evaluation]]:
     directory = tmp_path_factory.mktemp(family) / "package"
-    return export(directory, fitted, family=family, labels=LABELS, parts=parts, run_id=RUN, git_commit="abc")
+    measured = measure(fitted, family=family, labels=LABELS, parts=parts, git_commit="abc")
+    return write(directory, measured, RUN), measured.evaluations
 
 
 def test_the_package_is_complete_and_its_canaries_hold(
@@ -49,14 +52,12 @@ def test_it_is_evaluated_through_the_scorer(
 
 
 def test_a_form_that_is_too_bad_is_left(
-    fitted: Fitted, family: str, parts: dict[str, Rows], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fitted: Fitted, family: str, parts: dict[str, Rows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(numeric_forms, "_WEIGHT_STEPS", 1)  # weights of -1, 0 and 1
-    package, _ = export(
-        tmp_path / "package", fitted, family=family, labels=LABELS, parts=parts, run_id=RUN, git_commit=None
-    )
-    assert package.manifest.quantisation == Quantisation()
-    assert package.graph == temper(fitted.graph, package.manifest.temperature)
+    measured = measure(fitted, family=family, labels=LABELS, parts=parts, git_commit=None)
+    assert measured.manifest.quantisation == Quantisation()
+    assert measured.graph == temper(fitted.graph, measured.manifest.temperature)
 
 
 def test_the_profile_adds_up(exported: tuple[Package, dict[str, Evaluation]]) -> None:
@@ -75,5 +76,9 @@ def test_the_canaries_are_texts_of_all_kinds() -> None:
 def test_the_confusion_matrix_is_a_picture(
     exported: tuple[Package, dict[str, Evaluation]], tmp_path: Path
 ) -> None:
-    draw_confusion(exported[1], "title", tmp_path / "confusion.png")
-    assert (tmp_path / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    draw_confusion(exported[1], "reviews <b> & more", tmp_path / "confusion.svg")
+    page = ElementTree.fromstring((tmp_path / "confusion.svg").read_text())  # noqa: S314 - our own
+    drawn = [element.text for element in page.iter(f"{SVG}text")]
+    assert "reviews <b> & more" in drawn
+    for evaluation in exported[1].values():
+        assert {str(count) for row in evaluation.confusion for count in row} <= set(drawn)

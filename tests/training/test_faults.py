@@ -14,6 +14,8 @@ import yaml
 from tests.training.apart import Ran, fill_disk, run, stop_at
 from tests.training.families.transformer.tiny import BASES, write_base
 from tests.training.packaged import ROOT
+from training import tracking
+from training.records import MODEL_NAME
 
 DATA_STAGES = ["ingest", "clean", "validate", "flag", "split"]
 MODULES = {
@@ -158,6 +160,15 @@ def test_a_stage_that_is_killed_leaves_nothing_half_done_and_runs_again(done: Pl
     assert set(done.left()) == set(before)
 
 
+def test_what_a_killed_packaging_left_is_cleared_away(done: Place) -> None:
+    killed = done.stage("package", first=partial(stop_at, signal.SIGKILL, 1, "rename"))
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    folder = done.folder / "artifacts" / "tfidf_logreg"
+    assert list(folder.glob(".package-*"))
+    assert done.stage("package").returncode == 0
+    assert not list(folder.glob(".package-*"))
+
+
 @pytest.mark.parametrize("name", ["split", "train"])
 def test_a_stage_that_somebody_interrupts_leaves_what_was_there(done: Place, name: str) -> None:
     before = done.left()
@@ -214,6 +225,14 @@ def test_a_tracking_server_that_is_down_stops_nothing_before_the_registry(done: 
     assert back.returncode == 0, back.stderr
     assert "valence-sentiment version 2" in back.stdout
     assert "staging: 1 -> 2" in back.stdout
+    client = tracking.open_at(done.environment["MLFLOW_TRACKING_URI"])
+    run_id = client.get_model_version(MODEL_NAME, "2").run_id
+    assert run_id is not None
+    assert {Path(file.path).name for file in client.list_artifacts(run_id, "evaluation")} == {
+        "assessment.json",
+        "predictions.csv",
+    }
+    assert "test_ece" in client.get_run(run_id).data.metrics
 
 
 def test_an_experiment_leaves_staging_where_it_is(done: Place) -> None:

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from onnxruntime import InferenceSession
 
 from bento.package import LABELS
-from training.temperature import fit_temperature, temper
+from training.temperature import fit_temperature, temper, temper_scores
 
 ROWS = 20_000
 
@@ -64,6 +64,13 @@ def test_the_graph_divides_the_logits(logits: list[float], temperature: float) -
     found = run(temper(bare_graph(), temperature), scores)
     np.testing.assert_allclose(found, softmax(np.array([logits]) / temperature), atol=2e-6)
     assert found[0, scores.argmax()] == found.max()
+
+
+@given(temperature=st.floats(0.2, 5))
+def test_scores_are_tempered_as_the_graph_would(temperature: float) -> None:
+    scores = softmax(np.random.default_rng(0).normal(0, 3, (50, 3)))
+    expected = run(temper(bare_graph(), temperature), scores)
+    np.testing.assert_array_equal(temper_scores(scores, temperature), expected)
 
 
 def test_a_temperature_of_one_changes_nothing() -> None:

@@ -69,10 +69,12 @@ class Beside:
             from there; None: nothing is kept.
         held_out: Keys (`bento.text.row_key`) of the texts that nothing may be learnt from, wherever they
             stand.
+        embeddings: The folder that the stage `embed` left, for families that learn from embeddings.
     """
 
     unfinished: Path | None = None
     held_out: frozenset[str] = frozenset()
+    embeddings: Path | None = None
 
 
 ALONE = Beside()

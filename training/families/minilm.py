@@ -5,7 +5,7 @@ They come from the installed package where there is one, else from the hub.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -80,8 +80,22 @@ def pad(encodings: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]
     )
 
 
+def multiplies_bf16(device: torch.device) -> bool:
+    """Say whether a device multiplies bfloat16 itself: elsewhere that takes longer, not less time."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
 def apply(
-    model: torch.nn.Module, tokenizer: Tokenizer, texts: Sequence[str], *, size: int, step: str
+    model: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    *,
+    size: int,
+    step: str,
+    batch_tokens: int = _BATCH_TOKENS,
 ) -> NDArray[np.float32]:
     """Run a model on normalised texts, those of similar lengths together.
 
@@ -91,6 +105,7 @@ def apply(
         texts: Any number.
         size: How many numbers the model gives for a text.
         step: What it is called while it runs.
+        batch_tokens: How many padded tokens it gets at once.
 
     Returns:
         One row for each text [texts, size].
@@ -103,7 +118,7 @@ def apply(
         results[rows] = model(*pad([encodings[row] for row in rows])).numpy()
         return len(rows)
 
-    batches = list(plan_batches([len(ids) for ids in encodings], _BATCH_TOKENS))
+    batches = list(plan_batches([len(ids) for ids in encodings], batch_tokens))
     # One thread a batch: threads that share a batch wait for one another, and on a busy machine for long.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""A torch classifier as an ONNX graph of the form that a model package holds."""
+"""A torch module as an ONNX graph of the form that a model package holds."""
 
 import io
 import warnings
@@ -8,11 +8,12 @@ import torch
 _OPSET = 17
 
 
-def export_graph(classifier: torch.nn.Module) -> bytes:
+def export_graph(module: torch.nn.Module, *, output: str = "probabilities") -> bytes:
     """Return the module as an ONNX graph with any number of texts and tokens.
 
     Args:
-        classifier: Token ids and mask, int64 [batch, tokens], to probabilities [batch, labels].
+        module: Token ids and mask, int64 [batch, tokens], to one row of numbers for each text.
+        output: What these are called.
     """
     ids = torch.ones((2, 8), dtype=torch.int64)
     graph = io.BytesIO()
@@ -22,18 +23,18 @@ def export_graph(classifier: torch.nn.Module) -> bytes:
         # Other people's checks of sizes become constants; what comes out is compared with the model itself.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
-            classifier.eval(),
+            module.eval(),
             (ids, torch.ones_like(ids)),
             graph,  # type: ignore[arg-type]  # this exporter takes a buffer as well
             dynamo=False,
             opset_version=_OPSET,
             do_constant_folding=True,
             input_names=["input_ids", "attention_mask"],
-            output_names=["probabilities"],
+            output_names=[output],
             dynamic_axes={
                 "input_ids": {0: "batch", 1: "tokens"},
                 "attention_mask": {0: "batch", 1: "tokens"},
-                "probabilities": {0: "batch"},
+                output: {0: "batch"},
             },
         )
     return graph.getvalue()

@@ -1,53 +1,71 @@
-"""The whole SVM as one torch module, ready to be exported as an ONNX graph."""
+"""The whole SVM as one ONNX graph: what follows the encoder is added to its graph, as that is small."""
+
+from typing import Any
 
 import numpy as np
-import torch
+import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from sklearn.svm import SVC
 
-from training.families.svm.reader import Encoder
+from training.families.embeddings import OUTPUT, Vectors
+
+_PROBABILITIES = "probabilities"
 
 
-class Classifier(torch.nn.Module):
-    """Token ids to probabilities: encoder, RBF kernel with the support vectors, logistic regression."""
+def build_graph(
+    encoder: bytes,
+    *,
+    support: Vectors,
+    svc: SVC,
+    gamma: float,
+    head: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> bytes:
+    """Return the graph: encoder, RBF kernel with the support vectors, logistic regression.
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        support: NDArray[np.float32],
-        svc: SVC,
-        gamma: float,
-        head: tuple[NDArray[np.float64], NDArray[np.float64]],
-    ) -> None:
-        """Take the parts.
-
-        Args:
-            encoder: Token ids to embeddings of unit length.
-            support: Embeddings of the support vectors [vectors, encoder.size].
-            svc: Fitted on the kernel of these.
-            gamma: Of the kernel.
-            head: Weights [pairs, labels] and bias [labels] that turn decision values into logits.
-        """
-        super().__init__()
-        self.encoder = encoder
-        self.gamma = gamma
-        pairs, intercepts = pair_coefficients(svc)
-        weights, bias = head
-        self.register_buffer("support", torch.tensor(support.T))
+    Args:
+        encoder: Token ids to embeddings of unit length; see `training.families.embeddings.Reader`.
+        support: Embeddings of the support vectors [vectors, numbers].
+        svc: Fitted on the kernel of these.
+        gamma: Of the kernel.
+        head: Weights [pairs, labels] and bias [labels] that turn decision values into logits.
+    """
+    pairs, intercepts = pair_coefficients(svc)
+    weights, bias = head
+    constants: dict[str, NDArray[Any]] = {
+        "support": np.ascontiguousarray(support.T),
+        "one": np.array(1, np.float32),
+        "twice_gamma": np.array(2 * gamma, np.float32),
         # The two linear maps that follow the kernel are one. It stays in double precision: it adds up
         # thousands of numbers that nearly cancel, and single precision moved a text's scores by 4e-5 with
         # the size of its batch.
-        self.register_buffer("weights", torch.tensor(pairs @ weights))
-        self.register_buffer("bias", torch.tensor(intercepts @ weights + bias))
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Return probabilities [batch, labels]."""
-        # Of unit vectors the squared distance is 2 - 2 * cosine.
-        distances = 2.0 - 2.0 * (self.encoder(input_ids, attention_mask) @ self.support)
-        kernel = (-self.gamma * distances).exp()
-        logits = kernel.double() @ self.weights + self.bias
-        return torch.softmax(logits, dim=1).float()
+        "weights": pairs @ weights,
+        "bias": intercepts @ weights + bias,
+    }
+    model = onnx.load_from_string(encoder)
+    graph = model.graph
+    graph.initializer.extend(numpy_helper.from_array(value, _own(name)) for name, value in constants.items())
+    graph.node.extend(
+        [
+            _node("MatMul", [OUTPUT, _own("support")], "cosine"),
+            # Of unit vectors the squared distance is 2 - 2 * cosine.
+            _node("Sub", [_own("cosine"), _own("one")], "less_one"),
+            _node("Mul", [_own("less_one"), _own("twice_gamma")], "exponent"),
+            _node("Exp", [_own("exponent")], "kernel"),
+            _node("Cast", [_own("kernel")], "kernel_double", to=TensorProto.DOUBLE),
+            _node("MatMul", [_own("kernel_double"), _own("weights")], "sums"),
+            _node("Add", [_own("sums"), _own("bias")], "logits"),
+            _node("Softmax", [_own("logits")], "shares", axis=-1),
+            helper.make_node(
+                "Cast", [_own("shares")], [_PROBABILITIES], name=_own("output"), to=TensorProto.FLOAT
+            ),
+        ]
+    )
+    del graph.output[:]
+    graph.output.append(
+        helper.make_tensor_value_info(_PROBABILITIES, TensorProto.FLOAT, ["batch", len(bias)])
+    )
+    return bytes(model.SerializeToString())
 
 
 def pair_coefficients(svc: SVC) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -67,3 +85,11 @@ def pair_coefficients(svc: SVC) -> tuple[NDArray[np.float64], NDArray[np.float64
         coefficients[vectors_of[first], column] = svc.dual_coef_[second - 1, vectors_of[first]]
         coefficients[vectors_of[second], column] = svc.dual_coef_[first, vectors_of[second]]
     return coefficients, np.asarray(svc.intercept_)
+
+
+def _node(kind: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:  # noqa: ANN401 - of several types
+    return helper.make_node(kind, inputs, [_own(output)], name=_own(output), **attributes)
+
+
+def _own(name: str) -> str:
+    return f"svm/{name}"  # apart from the encoder's names

@@ -10,37 +10,25 @@ from collections.abc import Sequence
 
 import numpy as np
 from imblearn.over_sampling import SMOTE
-from numpy.typing import NDArray
 from pydantic import PositiveInt
 
-from training.families import ALONE, Beside, Fitted
-from training.families.svm import Common, fit_machine
+from training.families.embeddings import Vectors
+from training.families.svm import Machines
+from training.families.svm import fit as fit
 from training.families.svm.machine import Labelled
-from training.rows import Rows
 
 
-class Params(Common):
+class Params(Machines):
     """The section `train.svm_smote` of `params.yaml`."""
 
     neighbours: PositiveInt
 
-
-def fit(
-    train: Rows,
-    validation: Rows,
-    labels: tuple[str, ...],
-    params: Params,
-    beside: Beside = ALONE,  # noqa: ARG001 - it takes a minute
-) -> Fitted:
-    """Train and export; see `training.families.Family`."""
-
-    def oversample(vectors: NDArray[np.float32], names: Sequence[str]) -> Labelled:
-        return synthesise(vectors, names, params.neighbours)
-
-    return fit_machine(train, validation, labels, params, class_weight=None, oversample=oversample)
+    def oversample(self, vectors: Vectors, labels: Sequence[str]) -> Labelled:
+        """Return rows that make all labels equally frequent."""
+        return synthesise(vectors, labels, self.neighbours)
 
 
-def synthesise(vectors: NDArray[np.float32], labels: Sequence[str], neighbours: int) -> Labelled:
+def synthesise(vectors: Vectors, labels: Sequence[str], neighbours: int) -> Labelled:
     """Return the rows that make all labels as frequent as the most frequent one.
 
     Args:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from bento.scorer import plan_batches
-from training.families.minilm import pad
+from training.families.minilm import multiplies_bf16, pad
 from training.families.transformer import checkpoint
 from training.families.transformer.average import Average, Weights, put
 from training.families.transformer.batches import Encoded, batches
@@ -77,7 +77,7 @@ def finetune(
     model.to(device)  # type: ignore[arg-type]  # its stub knows less than it takes
     an_epoch = -(-len(train) // params.batch_size)
     steps = min(params.max_epochs * an_epoch, params.max_steps or params.max_epochs * an_epoch)
-    between = max(1, min(an_epoch // _LOOKS, steps // _LEAST_LOOKS))
+    between = max(1, min(an_epoch // _LOOKS, -(-steps // _LEAST_LOOKS)))
     warmup = round(params.warmup_share * steps)
     optimiser = torch.optim.AdamW(
         parameter_groups(
@@ -152,17 +152,10 @@ def _macro_f1(model: PreTrainedModel, rows: Encoded) -> float:
 def _logits(model: PreTrainedModel, ids: Sequence[Sequence[int]]) -> torch.Tensor:
     device = model.device
     tokens, mask = (part.to(device) for part in pad(ids))
-    with torch.autocast(device.type, torch.bfloat16, enabled=_multiplies_bf16(device)):
+    # A step takes 0.6 of the time.
+    with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bf16(device)):
         logits: torch.Tensor = model(input_ids=tokens, attention_mask=mask).logits
     return logits
-
-
-def _multiplies_bf16(device: torch.device) -> bool:
-    # Where a processor multiplies bfloat16 itself a step takes 0.6 of the time; elsewhere it takes longer.
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def _identity(model: PreTrainedModel, train: Encoded, validation: Encoded, params: Params) -> str:

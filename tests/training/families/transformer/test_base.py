@@ -10,7 +10,7 @@ from bento.package import LABELS
 from bento.scorer import Scorer, load_tokenizer
 from tests.training.families.transformer.tiny import BASES, write_base
 from training.errors import TrainingError
-from training.export import export
+from training.export import measure, write
 from training.families import transformer
 from training.families.transformer.base import load_base
 from training.params import read_params, section
@@ -40,16 +40,8 @@ def test_a_model_of_another_kind_is_served_as_it_was_trained(
     for row, tokens in enumerate(encoded):
         one = {"input_ids": np.array([tokens]), "attention_mask": np.ones((1, len(tokens)), np.int64)}
         np.testing.assert_allclose(session.run(None, one)[0][0], scores[row], atol=1e-5)
-    package, _ = export(
-        tmp_path / "package",
-        fitted,
-        family="transformer",
-        labels=LABELS,
-        parts=parts,
-        run_id="0" * 32,
-        git_commit=None,
-    )
-    Scorer(package).check()
+    measured = measure(fitted, family="transformer", labels=LABELS, parts=parts, git_commit=None)
+    Scorer(write(tmp_path / "package", measured, "0" * 32)).check()
 
 
 def test_a_classifier_for_other_labels_gets_a_new_last_layer(tmp_path: Path) -> None:
