@@ -78,9 +78,10 @@ def test_nothing_is_lost_when_callers_hear_of_it_late(serve_alone: "Serve", pack
 def test_what_has_begun_is_answered_when_the_door_is_shut(
     serve_alone: "Serve", make_package: "MakePackage", tmp_path: Path
 ) -> None:
-    """The model is slow, so some of the requests are being scored and some wait."""
+    """The model is slow, one text at a time, so some of the requests are being scored and some wait."""
     package = make_package(tmp_path / "slow", layers=20, max_tokens=512, extra_words=["so"])
-    with serve_alone(package.path, VALENCE_MAX_QUEUE_MS="60000", VALENCE_DRAIN_SERVE_MS=LONG_MS) as live:
+    slow = {"VALENCE_BATCH_TOKENS": "1", "VALENCE_MAX_QUEUE_MS": "60000", "VALENCE_DRAIN_SERVE_MS": LONG_MS}
+    with serve_alone(package.path, **slow) as live:
         address = live.url.removeprefix("http://")
         connections = [http.client.HTTPConnection(address, timeout=WITHIN_S) for _ in range(6)]
         for connection in connections:
