@@ -6,10 +6,10 @@ from pathlib import Path
 from training.assessment import Assessment, Interval
 from training.errors import TrainingError, run
 from training.evaluate_behaviour import pass_rates
-from training.evaluate_package import ASSESSMENT, PREDICTIONS
+from training.evaluate_package import ASSESSMENT
 from training.fitted import LEARNING, write_csv
 from training.html_report import Compared, write_report
-from training.predictions import Predictions
+from training.predictions import PREDICTIONS, Predictions
 from training.records import ARTIFACTS, Record, Result
 from training.register import COMPARISON, results
 from training.usage import no_arguments

@@ -12,10 +12,10 @@ from training import registry
 from training.assessment import Assessment
 from training.errors import TrainingError
 from training.evaluate_behaviour import pass_rates, run_behaviour
-from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS
+from training.evaluate_package import ASSESSMENT, LOGGED
 from training.gate import Check, Decision, Flips, Side, judge
 from training.params import PARAMS, Gate, read_params, section
-from training.predictions import Predictions, predict
+from training.predictions import PREDICTIONS, Predictions, predict
 from training.project import PROJECT, python
 
 if TYPE_CHECKING:

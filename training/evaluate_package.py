@@ -15,8 +15,7 @@ from training.assessment import Assessment, assess, figures
 from training.errors import run
 from training.evaluate_calibration import Calibration
 from training.fitted import write_csv
-from training.predictions import PREDICTIONS as PREDICTIONS
-from training.predictions import Predictions
+from training.predictions import PREDICTIONS, Predictions
 from training.prepare import REPORT
 from training.progress import progress
 from training.records import ARTIFACTS, DataReport, Result

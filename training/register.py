@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from training import families, kept_runs, registry, tracking
 from training.assessment import Assessment
 from training.errors import TrainingError, run
-from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS, metrics_of
+from training.evaluate_package import ASSESSMENT, LOGGED, metrics_of
 from training.params import PARAMS, read_params
+from training.predictions import PREDICTIONS
 from training.project import python
 from training.records import ARTIFACTS, Registration, Result
 from training.usage import no_arguments

@@ -7,12 +7,12 @@ from pathlib import Path
 from bento.package import LABELS, Package
 from bento.scorer import Scorer
 from training.assessment import Assessment, assess
-from training.evaluate_package import ASSESSMENT, PREDICTIONS
+from training.evaluate_package import ASSESSMENT
 from training.export import measure, write
 from training.families import Fitted, tfidf_logreg
 from training.fitted import Training, load, save
 from training.params import read_params, section
-from training.predictions import Predictions, predict
+from training.predictions import PREDICTIONS, Predictions, predict
 from training.records import Result
 from training.rows import Rows
 

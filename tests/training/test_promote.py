@@ -16,7 +16,8 @@ from tests.training.packaged import Packaged, make_packaged
 from training import registry, tracking
 from training.decision import tell
 from training.errors import InputError, TrainingError
-from training.evaluate_package import ASSESSMENT, LOGGED, PREDICTIONS
+from training.evaluate_package import ASSESSMENT, LOGGED
+from training.predictions import PREDICTIONS
 from training.promote import promote, undo
 from training.records import MODEL_NAME
 from training.rows import Rows
