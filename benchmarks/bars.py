@@ -126,7 +126,7 @@ def _soak(document: Document) -> list[Bar]:
         return [Bar("growth in a soak", math.nan, most=0.0, unit="MB/h")]
     return [
         Bar(
-            f"growth in the second half of a soak of {soak['minutes']:g} min, against its 95% interval",
+            f"growth in a soak of {soak['minutes']:g} min, against its 95% interval",
             soak["slope_mb_per_hour"],
             most=soak["slope_within"],
             unit="MB/h",

@@ -230,8 +230,9 @@ def _soak(soak: Row | None) -> list[str]:
         return []
     return [
         "## Soak",
-        f"{soak['minutes']:g} minutes at concurrency 32: {soak['requests']} answers, {soak['errors']} errors"
-        f"; the largest process held {soak['start_mb']:.1f} MB once settled, {soak['end_mb']:.1f} MB at the "
+        f"After two minutes at concurrency 128, {soak['minutes']:g} minutes at concurrency 32: "
+        f"{soak['requests']} answers, {soak['errors']} errors; the largest process held "
+        f"{soak['start_mb']:.1f} MB at the beginning, {soak['end_mb']:.1f} MB at the "
         f"end; slope {soak['slope_mb_per_hour']:+.2f} ± {soak['slope_within']:.2f} MB/h (95%).",
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import corpus, overload
+from benchmarks import corpus, overload, soak
 from benchmarks.cells import START_S, Cell, choose, group, measure, rows_of, tune_seconds
 from benchmarks.contenders import CONTENDERS, OURS, Pair, Variant, command_line, describe
 from benchmarks.machine import describe_machine
@@ -14,7 +14,6 @@ from benchmarks.offline import BATCH_TOKENS, Job, Offline, Point, run_offline, s
 from benchmarks.overload import measure_overload
 from benchmarks.plan import Plan
 from benchmarks.progress import progress
-from benchmarks.soak import measure_soak
 from benchmarks.statistics import median
 from bento.cpus import usable_cpus
 
@@ -56,7 +55,7 @@ def run(pair: Pair, plan: Plan, *, soak_minutes: float, scratch: Path) -> dict[s
             for contender, variant in zip(CONTENDERS, variants, strict=True):
                 cells += measure(contender, variant, pair, words, plan, number, say)
         overloads = measure_overload(pair, words, plan, say)
-        soak = measure_soak(pair, words, plan, soak_minutes, say) if soak_minutes else None
+        watched = soak.measure_soak(pair, words, plan, soak_minutes, say) if soak_minutes else None
     return {
         "machine": machine,
         "settings": _settings(plan, variants),
@@ -68,7 +67,7 @@ def run(pair: Pair, plan: Plan, *, soak_minutes: float, scratch: Path) -> dict[s
             max(cell.largest_process_mb for cell in cells if cell.server == OURS.name), 1
         ),
         "overload": [asdict(one) for one in overloads],
-        "soak": asdict(soak) if soak else None,
+        "soak": asdict(watched) if watched else None,
         "rounds": [
             {
                 "rows": rows_of([cell for cell in cells if cell.round == number]),
@@ -87,7 +86,7 @@ def seconds(plan: Plan, soak_minutes: float) -> float:
         bool(plan.tune_s) * sum(tuned) * tune_seconds(plan)
         + plan.rounds * (_offline_seconds() + len(CONTENDERS) * cells_s)
         + overload.seconds(plan)
-        + soak_minutes * 60
+        + (soak.seconds(soak_minutes) if soak_minutes else 0.0)
     )
 
 
