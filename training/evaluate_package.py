@@ -36,9 +36,9 @@ def _evaluate(name: str) -> Assessment:
     with progress(f"evaluating {name}", 1) as advance:
         found = assess(package, predictions, Scorer(package), run_id=result.run_id, data=report.data.name)
         advance(1)
+    found.write(folder / ASSESSMENT)  # the largest first: on a full disk nothing changes
     write_csv(folder / _RELIABILITY, ("confidence", "right", "rows"), _reliability(found.calibration))
     figures(found, result).write(folder / _METRICS)
-    found.write(folder / ASSESSMENT)
     return found
 
 
