@@ -1,6 +1,7 @@
 """Of the predictions that are certain, the promised share is right."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -41,6 +42,20 @@ def test_it_is_of_use_where_the_model_is() -> None:
     assert found.threshold is not None
     assert found.share > 0.1
     assert found.promise == 0.9
+
+
+@pytest.mark.parametrize("most", [0.99, 0.94, 0.7])
+def test_it_is_of_use_however_high_confidence_gets(most: float) -> None:
+    """As with smoothed labels: the sure texts are all about as confident, and right."""
+    random = np.random.default_rng(4)
+    sure = random.random(2_000) < 0.5
+    confidence = np.where(sure, most, most - 0.15) + random.uniform(-0.01, 0.01, 2_000)
+    scores = np.stack([confidence, 0.7 * (1 - confidence), 0.3 * (1 - confidence)], axis=1)
+    right = random.random(2_000) < np.where(sure, 0.98, 0.7)
+    found = find_certainty(
+        scores.astype(np.float32), LABELS, [LABELS[0] if one else LABELS[1] for one in right], 0.95
+    )
+    assert 0.45 < found.share < 0.6
 
 
 def test_a_higher_promise_is_never_kept_by_a_lower_threshold() -> None:
