@@ -56,4 +56,4 @@ def find_certainty(
 
 
 def _round_down(confidence: float) -> float:
-    return math.floor(confidence * 10**_DIGITS) / 10**_DIGITS
+    return float(math.floor(confidence * 10**_DIGITS) / 10**_DIGITS)
