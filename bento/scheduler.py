@@ -81,13 +81,7 @@ class Scheduler:
             DeadlineError: See `admit`.
             QueueFullError: See `admit`.
         """
-        now = self._clock()
-        if now >= deadline:
-            raise DeadlineError
-        wait_s = max(not_before_s, self.predicted_wait_s())
-        if wait_s > min(self.max_queue_s, deadline - now):
-            self.capacity.ask(tokens, now)
-            raise QueueFullError(wait_s)
+        self._require_room(tokens, self._clock(), deadline, not_before_s)
 
     def admit(
         self, encodings: Sequence[Encoding], end: Callable[[Request], None], deadline: float = math.inf
@@ -104,10 +98,10 @@ class Scheduler:
             QueueFullError: The first text would start too late.
         """
         tokens = sum(map(len, encodings))
-        self.refuse_if_full(tokens, deadline)
         now = self._clock()
+        predicted_s = self._require_room(tokens, now, deadline)
         self.capacity.ask(tokens, now)
-        request = Request(end, now, deadline, self._computed_wait_s())
+        request = Request(end, now, deadline, predicted_s)
         request.texts = [Text(encoding, request, index) for index, encoding in enumerate(encodings)]
         self._backlog.join(request.texts)
         return request
@@ -184,11 +178,7 @@ class Scheduler:
         self._halves += [half for half in (texts[:middle], texts[middle:]) if half]
 
     def predicted_wait_s(self) -> float:
-        """Predict how long the first text of a request that joins now waits for a lane, at the most."""
-        return self._lateness.factor * self._computed_wait_s()
-
-    def _computed_wait_s(self) -> float:
-        """Compute that wait from the curve.
+        """Predict how long the first text of a request that joins now waits for a lane, at the most.
 
         It is what is left of the running batches, and the lesser of all that waits and of the batches that
         the texts due before it can lead, with what may overtake it.
@@ -211,6 +201,17 @@ class Scheduler:
         ahead_s = min(everything_s, ahead * curve.seconds(self._batch_tokens))
         first_free_s = 0.0 if free else min(left_s)
         return max(first_free_s, (sum(left_s) + ahead_s) / self._lanes)
+
+    def _require_room(self, tokens: int, now: float, deadline: float, not_before_s: float = 0.0) -> float:
+        """Refuse as `refuse_if_full` says, or return the prediction, before it is stretched."""
+        if now >= deadline:
+            raise DeadlineError
+        predicted_s = self.predicted_wait_s()
+        wait_s = max(not_before_s, self._lateness.factor * predicted_s)
+        if wait_s > min(self.max_queue_s, deadline - now):
+            self.capacity.ask(tokens, now)
+            raise QueueFullError(wait_s)
+        return predicted_s
 
     def _budget(self) -> int:
         """Share what waits out between the lanes that are free."""

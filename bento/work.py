@@ -60,7 +60,7 @@ class Request:
         end: Called once with the request, when it is answered or has failed; not when it is withdrawn.
         joined: When it was admitted.
         deadline: When its answer is of no use any more.
-        predicted_s: How long its first text would wait, as computed when it joined.
+        predicted_s: How long its first text would wait, as predicted when it joined, before it was stretched.
         texts: What it asks, until it is over.
         scored: The answers by index, complete at the end if there is no error.
         error: Why there is no answer.
