@@ -42,17 +42,10 @@ def open_client() -> "MlflowClient":
         return _open_kept()
 
 
-def find(run_id: str) -> "tuple[MlflowClient, str]":
-    """Return where a run is, and its id there.
-
-    Raises:
-        TrainingError: MLflow does not answer, and the run is not kept here.
-    """
+def id_at(client: "MlflowClient", run_id: str) -> str:
+    """Return the id that a run has at a server: its own, unless it was kept here and logged there later."""
     kept = _kept_run(run_id)
-    if kept is None:
-        return tracking.open_client(), run_id
-    logged = _logged_at(kept, tracking.tracking_uri())
-    return (tracking.open_client(), logged) if logged else (_open_kept(), run_id)
+    return (kept and _logged_at(kept, client.tracking_uri)) or run_id
 
 
 def log_all(client: "MlflowClient") -> dict[str, str]:

@@ -78,7 +78,7 @@ def _main() -> None:
         raise TrainingError("nothing is trained here yet; run `dvc repro`")
     client = tracking.open_client()
     kept_runs.log_all(client)
-    found = [result.model_copy(update={"run_id": kept_runs.find(result.run_id)[1]}) for result in found]
+    found = [result.model_copy(update={"run_id": kept_runs.id_at(client, result.run_id)}) for result in found]
     for result in found:
         _log_assessment(client, result)
     best = found[0]

@@ -66,9 +66,9 @@ def test_a_run_is_kept_and_the_command_that_logs_it_is_named(
     assert f"kept in {project}/.valence/kept_runs.db" in told
     assert "-m training.kept_runs" in told
     result = log_run(kept, tmp_path, "sha256:kept")
-    client, run_id = kept_runs.find(result.run_id)
+    run_id = kept_runs.id_at(kept, result.run_id)
     assert run_id == result.run_id
-    assert client.get_run(run_id).data.metrics["validation_macro_f1"] == 0.6
+    assert kept.get_run(run_id).data.metrics["validation_macro_f1"] == 0.6
 
 
 def test_when_the_server_is_back_the_run_is_logged_once_and_can_be_registered(
@@ -82,7 +82,7 @@ def test_when_the_server_is_back_the_run_is_logged_once_and_can_be_registered(
     logged = kept_runs.log_all(client)
     assert kept_runs.log_all(client) == {}
     run_id = logged[result.run_id]
-    assert kept_runs.find(result.run_id)[1] == run_id
+    assert kept_runs.id_at(client, result.run_id) == run_id
     before, run = kept.get_run(result.run_id).data, client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.data.metrics == before.metrics
@@ -101,10 +101,10 @@ def test_a_run_that_another_server_has_is_logged_at_this_one(
     for name in ("one", "other"):
         shutil.copy(empty_registry, tmp_path / f"{name}.db")
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/{name}.db")
-        assert kept_runs.find(result.run_id)[1] == result.run_id  # still the one that is kept
         client = tracking.open_client()
+        assert kept_runs.id_at(client, result.run_id) == result.run_id  # still the one that is kept
         run_id = kept_runs.log_all(client)[result.run_id]
-        assert kept_runs.find(result.run_id)[1] == run_id
+        assert kept_runs.id_at(client, result.run_id) == run_id
         assert set(client.get_run(run_id).data.tags) & {"logged_as", "logged_at"} == set()
 
 
